@@ -1,0 +1,12 @@
+#!/bin/sh
+# Says what the suites run against besides their own fakes.
+set -eu
+cd "$(dirname "$0")/../../.."
+kubernetes=$(sed -n 's/^\tk8s.io\/kubernetes \(v[^ ]*\)$/\1/p' deploy/local/controlplane/go.mod)
+etcd=$(sed -n 's/^\tgo.etcd.io\/etcd\/server\/v3 \(v[^ ]*\).*$/\1/p' deploy/local/controlplane/go.mod)
+cat <<END
+peers that take part:
+  kube-apiserver, kube-controller-manager, kube-scheduler $kubernetes and etcd $etcd, built from source
+  packetboat itself as a process that is killed
+peers that do not: none; webhook, file, pipe and stdout need no server of anybody else
+END
