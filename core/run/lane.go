@@ -1,0 +1,122 @@
+package run
+
+import (
+	"context"
+	"time"
+
+	"k8s.io/apimachinery/pkg/util/resourceversion"
+
+	"github.com/packetboat/packetboat/core/deliver"
+	"github.com/packetboat/packetboat/core/event"
+	"github.com/packetboat/packetboat/core/source"
+	"github.com/packetboat/packetboat/state"
+)
+
+// inboxPages is how many pages wait for one receiver. Beyond that it is let go
+// and reads again from where it was: the cluster is the buffer.
+const inboxPages = 2
+
+// A lane is one receiver's part of a run.
+type lane struct {
+	Receiver
+	inbox chan deliver.Parcel
+	done  chan struct{} // closed when Deliver returned
+	err   error         // why, good after done
+
+	offered   state.Cursor // everything at or before it is in the inbox or behind it
+	readAt    time.Time    // of the cursor this run began with
+	notBefore time.Time    // events that happened earlier are not for the first run
+	now       time.Time    // the API server's clock at the beginning
+	letGo     bool         // left the shared read, to read again later
+	caughtUp  bool
+	routed    int64
+	committed state.Cursor
+}
+
+func (j *Job) lanes() []*lane {
+	lanes := make([]*lane, len(j.Receivers))
+	for i, r := range j.Receivers {
+		lanes[i] = &lane{Receiver: r, inbox: make(chan deliver.Parcel, inboxPages), done: make(chan struct{})}
+	}
+	return lanes
+}
+
+func (l *lane) begin(cursor state.Cursor, now time.Time) {
+	l.offered, l.committed, l.now = cursor, cursor, now
+	if !fromStart(cursor.ResourceVersion) {
+		l.readAt = cursor.ReadAt
+	} else if l.StartAge > 0 {
+		l.notBefore = cursor.ReadAt.Add(-l.StartAge)
+	}
+}
+
+func (l *lane) open(ctx context.Context, c *committer) {
+	go func() {
+		defer close(l.done)
+		l.err = l.Deliver.Deliver(ctx, l.inbox, c.mayWeSend, func(cursor state.Cursor) {
+			c.settled(l.Name, cursor)
+		})
+	}()
+}
+
+func (l *lane) failed() error {
+	select {
+	case <-l.done:
+		return l.err
+	default:
+		return nil
+	}
+}
+
+func (l *lane) stopped() bool {
+	select {
+	case <-l.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// covers reports whether everything in the page was offered to this lane before.
+func (l *lane) covers(page source.Page) bool {
+	next := page.Next.ResourceVersion
+	return next != "" && !Newer(next, l.offered.ResourceVersion)
+}
+
+// wants applies the receiver's own conditions to an event that is routed to it.
+func (l *lane) wants(ev *event.Event) bool {
+	if ev.ResourceVersion != "" && !Newer(ev.ResourceVersion, l.offered.ResourceVersion) {
+		return false
+	}
+	at := ev.Time()
+	if l.MaxAge > 0 && !at.IsZero() && at.Before(l.now.Add(-l.MaxAge)) {
+		return false
+	}
+	if !at.IsZero() && at.Before(l.notBefore) {
+		return false
+	}
+	return !l.OmitUpdates || !l.isUpdate(ev)
+}
+
+// certain is how much older than the cursor an event must be before its next
+// version counts as an update: clocks differ, and in doubt it is sent.
+const certain = time.Minute
+
+func (l *lane) isUpdate(ev *event.Event) bool {
+	return !l.readAt.IsZero() && !ev.CreationTimestamp.IsZero() &&
+		ev.CreationTimestamp.Time.Before(l.readAt.Add(-certain))
+}
+
+func fromStart(version string) bool { return version == "" || version == fromOldest }
+
+// Newer reports whether version a comes after b, by the API server's own rule;
+// the start of all, "" or "0", comes before every version. Versions were
+// checked where they came in: a malformed one counts as newer, so that it is
+// sent rather than lost.
+func Newer(a, b string) bool {
+	if fromStart(a) || fromStart(b) {
+		return !fromStart(a)
+	}
+	c, err := resourceversion.CompareResourceVersion(a, b)
+	return err != nil || c > 0
+}
