@@ -1,0 +1,203 @@
+// Package app is the only wiring: it turns a configuration and a caller's
+// options into an opened Job, a check, an explanation or an edit of the
+// checkpoint. Every entrypoint is a thin main over it.
+//
+// Its functions return errors and print nothing; ExitCode says what an error
+// means to the caller of a process. An App is used by one goroutine.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"slices"
+	"strings"
+
+	utilnet "k8s.io/apimachinery/pkg/util/net"
+	"k8s.io/client-go/rest"
+
+	"github.com/packetboat/packetboat/core/config"
+	"github.com/packetboat/packetboat/core/run"
+	"github.com/packetboat/packetboat/core/source"
+	"github.com/packetboat/packetboat/entrypoints/app/cluster"
+	sinksall "github.com/packetboat/packetboat/sinks/all"
+	"github.com/packetboat/packetboat/state"
+	stateall "github.com/packetboat/packetboat/state/all"
+)
+
+// A main imports only this package; these are what it needs of others.
+type (
+	// Problem is something wrong with a configuration.
+	Problem = config.Problem
+	// Progress is what a run has done so far.
+	Progress = run.Progress
+	// Report is what a run did.
+	Report = run.Report
+)
+
+// Options are what a caller says beside the configuration.
+type Options struct {
+	ConfigFile string
+	Strict     bool   // unknown keys are errors
+	Kubeconfig string // goes before the configuration's cluster
+	Checkpoint string // NAME:REF, goes before the configuration's checkpoint
+	Events     string // read events from this file, - for Stdin, instead of a cluster
+	Version    string
+	LogFormat  LogFormat // goes before the configuration's logFormat
+
+	Stdin  io.Reader
+	Stderr io.Writer // for the log
+}
+
+// App holds what the options and the configuration open.
+type App struct {
+	Options
+	Config   *config.Config
+	Warnings []config.Problem // of the configuration
+	Log      *slog.Logger
+
+	meter  source.Meter
+	client *rest.RESTClient
+	store  state.Store
+}
+
+// ConfigError says that a configuration cannot be used.
+type ConfigError struct{ Problems []config.Problem }
+
+func (e *ConfigError) Error() string {
+	lines := make([]string, len(e.Problems))
+	for i, p := range e.Problems {
+		lines[i] = p.String()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// UsageError says that the caller asked for something that cannot be.
+type UsageError struct{ Err error }
+
+func (e *UsageError) Error() string { return e.Err.Error() }
+func (e *UsageError) Unwrap() error { return e.Err }
+
+func usage(format string, args ...any) error { return &UsageError{fmt.Errorf(format, args...)} }
+
+// New reads and checks the configuration. It opens nothing.
+func New(o Options) (*App, error) {
+	a, problems, err := load(o)
+	if err != nil {
+		return nil, err
+	}
+	if config.HasErrors(problems, o.Strict) {
+		return nil, &ConfigError{problems}
+	}
+	a.Warnings = slices.Concat(problems, config.Lint(a.Config))
+	a.Log = newLogger(o.Stderr, logFormat(o, a.Config), a.Config.Level())
+	return a, nil
+}
+
+func load(o Options) (*App, []config.Problem, error) {
+	if o.ConfigFile == "" {
+		return nil, nil, usage("no configuration named: use --config FILE")
+	}
+	data, err := readConfig(o.ConfigFile)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil, usage("configuration file %s does not exist", o.ConfigFile)
+	}
+	if err != nil {
+		return nil, nil, usage("read configuration: %w", err)
+	}
+	c, problems := config.Load(o.ConfigFile, data, config.Options{Sinks: sinksall.Kinds(), Stores: stateall.Kinds()})
+	for i := range problems {
+		if o.Strict && problems[i].Unknown {
+			problems[i].Severity = config.Error
+		}
+	}
+	return &App{Options: o, Config: c}, problems, nil
+}
+
+// readConfig reads no more than what is enough to know that a file is too large.
+func readConfig(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if size := info.Size(); size > config.MaxBytes {
+		return nil, fmt.Errorf("%s has %d bytes, the limit is %d", path, size, config.MaxBytes)
+	}
+	return io.ReadAll(io.LimitReader(f, config.MaxBytes+1))
+}
+
+// LogWarnings says what is legal in the configuration but may not be meant.
+func (a *App) LogWarnings() {
+	for _, p := range a.Warnings {
+		a.Log.Warn("configuration: " + p.String())
+	}
+}
+
+// Client is the client for the cluster, made once.
+func (a *App) Client() (rest.Interface, error) {
+	if a.client != nil {
+		return a.client, nil
+	}
+	c := cluster.Config{
+		Kubeconfig: a.Config.Cluster.Kubeconfig, InCluster: a.Config.Cluster.InCluster,
+		QPS: a.Config.KubeQPS, Burst: a.Config.KubeBurst,
+		UserAgent: "packetboat/" + a.Version, Wrap: a.meter.Wrap,
+	}
+	if a.Kubeconfig != "" {
+		c.Kubeconfig, c.InCluster = a.Kubeconfig, false
+	}
+	client, err := cluster.New(c)
+	if err != nil {
+		return nil, &UsageError{err}
+	}
+	a.client = client
+	return client, nil
+}
+
+func (a *App) clusterSource(marker *source.Marker) (*source.Source, error) {
+	client, err := a.Client()
+	if err != nil {
+		return nil, err
+	}
+	s := a.Config.Source
+	events := source.New(source.Options{
+		REST: client, Meter: &a.meter, ClusterName: a.Config.ClusterName,
+		Namespaces: a.Config.Namespaces(), ExcludeNamespaces: s.ExcludeNamespaces,
+		PageBytes: int(s.PageBytes), Memory: int(s.Memory), EventTTL: s.EventTTL,
+		Marker: marker, ExportMarker: s.ExportMarker, Quiet: s.QuietPeriod, Log: a.Log,
+	})
+	limitMemory(events.Memory)
+	return events, nil
+}
+
+// openEvents opens the input of --events. Standard input can be read once only.
+func (a *App) openEvents() (io.ReadCloser, error) {
+	if a.Events == "-" {
+		return io.NopCloser(a.Stdin), nil
+	}
+	f, err := os.Open(a.Events)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, usage("events file %s does not exist", a.Events)
+	}
+	if err != nil {
+		return nil, usage("open events: %w", err)
+	}
+	return f, nil
+}
+
+// Close ends idle connections to the cluster. The App may be used again after it.
+func (a *App) Close(context.Context) error {
+	if a.client != nil && a.client.Client != nil {
+		// http.Client's own method does not see through the transports that client-go wraps around each other.
+		utilnet.CloseIdleConnectionsFor(a.client.Client.Transport)
+	}
+	return nil
+}

@@ -1,0 +1,178 @@
+package app
+
+import (
+	"cmp"
+	"context"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/packetboat/packetboat/core/run"
+)
+
+// The environment says to a function what its command line says to the command.
+const (
+	// EnvConfig is the configuration file; default config.yaml beside the binary.
+	EnvConfig = "PACKETBOAT_CONFIG_FILE"
+	// EnvCheckpoint is NAME:REF, and goes before the configuration's checkpoint.
+	EnvCheckpoint = "PACKETBOAT_CHECKPOINT"
+	// EnvKubeconfig is a file, and goes before the configuration's cluster.
+	EnvKubeconfig = "PACKETBOAT_KUBECONFIG"
+	// EnvTimeout is how long an invocation may take, such as 50s.
+	EnvTimeout = "PACKETBOAT_TIMEOUT"
+)
+
+// FunctionOptions are what a platform's main knows of its platform.
+type FunctionOptions struct {
+	LogFormat LogFormat
+	// Timeout of an invocation, unless EnvTimeout names another; 0: only the
+	// deadline of its context counts.
+	Timeout time.Duration
+	Version string
+	Stderr  io.Writer
+}
+
+// Function makes runs in a process that a platform starts, keeps and freezes as
+// it likes, such as AWS Lambda or Cloud Functions. Between two invocations
+// nothing goes on: a frozen process wakes up in the past. What is kept is the
+// configuration and the clients of the cluster and the checkpoint, and after an
+// error not even these. All else, the sinks and the lease above all, is of one
+// invocation. Connections to the cluster are closed, because it takes long to
+// notice that one died in the meantime; an object store's client keeps its own,
+// and a commit that finds one dead is made again.
+//
+// Invoke may be called concurrently.
+type Function struct {
+	options FunctionOptions
+	log     *slog.Logger // while there is no configuration that says the level
+
+	busy sync.Mutex // guards app
+	app  *App
+}
+
+// NewFunction opens nothing and does not fail: a platform shows what goes wrong
+// in an invocation better than what goes wrong before the first.
+func NewFunction(o FunctionOptions) *Function {
+	return &Function{options: o, log: newLogger(o.Stderr, o.LogFormat, slog.LevelInfo)}
+}
+
+// Warm reads the configuration ahead of the first invocation, which says what is
+// wrong with it.
+func (f *Function) Warm() {
+	f.busy.Lock()
+	defer f.busy.Unlock()
+	_ = f.open()
+}
+
+// Invoke makes one run. It ends before ctx's deadline and the timeout, early
+// enough to have delivered, committed and answered; if ctx is cancelled it stops
+// as well as it can. The error is nil if the run did its work, if another one is
+// at work, or if the time was too short; ExitCode tells the others apart. All of
+// it is logged, and stands in the Report too.
+func (f *Function) Invoke(ctx context.Context) (run.Report, error) {
+	if !f.busy.TryLock() {
+		holder := "another invocation of this process"
+		return run.Report{LeaseHeldBy: &holder}, nil
+	}
+	defer f.busy.Unlock()
+	report, err := f.invoke(ctx)
+	log := f.log
+	if f.app != nil {
+		log = f.app.Log
+	}
+	if err != nil {
+		report.Error = err.Error()
+		log.ErrorContext(ctx, "run failed, what is owed is kept for the next one", "error", err, "report", report)
+		f.app = nil // what it keeps may be the cause
+		return report, err
+	}
+	log.InfoContext(ctx, "run ended", "report", report)
+	return report, nil
+}
+
+func (f *Function) invoke(ctx context.Context) (run.Report, error) {
+	end, err := f.end(ctx)
+	if err != nil {
+		return run.Report{}, err
+	}
+	if err := f.open(); err != nil {
+		return run.Report{}, err
+	}
+	defer func() { _ = f.app.Close(ctx) }()
+	o := RunOptions{Stop: ctx.Done(), Grace: closeTime}
+	// That the caller is gone must not cut off what is being delivered: that is Stop's.
+	ctx = context.WithoutCancel(ctx)
+	if !end.IsZero() {
+		left := time.Until(end)
+		o.Deadline = max(left-margin(left), time.Nanosecond)
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, end.Add(-margin(left)/2))
+		defer cancel()
+	}
+	return f.app.Run(ctx, o)
+}
+
+// open reads the environment and the configuration, unless they are kept.
+func (f *Function) open() error {
+	if f.app != nil {
+		return nil
+	}
+	a, err := New(Options{
+		ConfigFile: cmp.Or(os.Getenv(EnvConfig), bundledConfig()),
+		Checkpoint: os.Getenv(EnvCheckpoint), Kubeconfig: os.Getenv(EnvKubeconfig),
+		LogFormat: f.options.LogFormat, Version: f.options.Version, Stderr: f.options.Stderr,
+	})
+	if err != nil {
+		return err
+	}
+	f.app = a
+	return nil
+}
+
+// end is when the answer must be there, the zero time if nobody says.
+func (f *Function) end(ctx context.Context) (time.Time, error) {
+	timeout := f.options.Timeout
+	if text := os.Getenv(EnvTimeout); text != "" {
+		var err error
+		if timeout, err = time.ParseDuration(text); err != nil || timeout <= 0 {
+			return time.Time{}, usage("%s: want a time such as 50s, got %q", EnvTimeout, text)
+		}
+	}
+	end, limited := ctx.Deadline()
+	if own := time.Now().Add(timeout); timeout > 0 && (!limited || own.Before(end)) {
+		end = own
+	}
+	return end, nil
+}
+
+// margin is the part of an invocation's time that is kept for closing the
+// receivers and for the answer, after the run has ended: a tenth, at most 2 s.
+func margin(total time.Duration) time.Duration { return min(total/10, 2*time.Second) }
+
+// bundledConfig is where a configuration is that was packed with the binary.
+func bundledConfig() string {
+	dir := os.Getenv("LAMBDA_TASK_ROOT")
+	if dir == "" {
+		executable, err := os.Executable()
+		if err != nil {
+			executable = os.Args[0]
+		}
+		dir = filepath.Dir(executable)
+	}
+	return filepath.Join(dir, "config.yaml")
+}
+
+// BuildVersion is the version that the linker set, else what Go knows.
+func BuildVersion(linked string) string {
+	if linked != "" {
+		return linked
+	}
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "(devel)"
+}
