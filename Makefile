@@ -1,0 +1,79 @@
+# packetboat: `make` lists what can be done here. Needed: Go, git, make.
+
+SHELL := /bin/sh
+
+GOLANGCI_LINT_VERSION := v2.15.0
+GOLANGCI_LINT := .local/bin/golangci-lint-$(GOLANGCI_LINT_VERSION)
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+
+# A cluster is used only if it is named on make's own command line: a KUBECONFIG
+# that is merely exported may be anybody's production.
+ifeq ($(origin KUBECONFIG),command line)
+NAMED_KUBECONFIG := $(KUBECONFIG)
+endif
+unexport KUBECONFIG
+
+# The race detector needs a C compiler.
+RACE := $(shell if command -v "$$(go env CC)" >/dev/null 2>&1; then echo -race; fi)
+TEST := go test $(RACE) -timeout 30m
+
+LOCAL := go run ./deploy/local/cmd/local
+UP_FLAGS := $(if $(EVENT_TTL),--event-ttl $(EVENT_TTL)) $(if $(COMPACTION_INTERVAL),--compaction-interval $(COMPACTION_INTERVAL))
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: run
+run: build ## the demo: a cluster on this machine, its events, two runs; with KUBECONFIG=FILE, your cluster, read only
+	@deploy/local/demo/demo.sh '$(NAMED_KUBECONFIG)' $(UP_FLAGS)
+
+.PHONY: build
+build: ## build bin/packetboat, one static file
+	@echo "building bin/packetboat $(VERSION)"
+	@CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/packetboat ./entrypoints/packetboat
+
+.PHONY: test
+test: controlplane ## all tests, against a real API server that they start themselves
+	$(if $(RACE),,@echo "no C compiler found: the race detector is off")
+	$(TEST) ./...
+
+.PHONY: live
+live: controlplane ## the same suites at full length: LIVE=1 for CI, LIVE=all for every count
+	@deploy/local/demo/peers.sh
+	LIVE=$(or $(LIVE),1) $(TEST) ./...
+
+.PHONY: lint
+lint: $(GOLANGCI_LINT) ## vet, static analysis, formatting and the import rule
+	$(GOLANGCI_LINT) run ./...
+	$(GOLANGCI_LINT) fmt --diff
+
+.PHONY: fmt
+fmt: $(GOLANGCI_LINT) ## format the code
+	$(GOLANGCI_LINT) fmt
+
+.PHONY: docs
+docs: ## write the generated parts of the documentation anew; a test says when they are old
+	go test ./sinks/all -run TestTheTableInTheReadmeIsTrue -update
+
+.PHONY: local-up
+local-up: ## start etcd and Kubernetes on loopback, write .local/kubeconfig; EVENT_TTL=10m COMPACTION_INTERVAL=30s
+	@$(LOCAL) up $(UP_FLAGS)
+
+.PHONY: local-down
+local-down: ## stop what local-up started
+	@$(LOCAL) down
+
+.PHONY: controlplane
+controlplane:
+	@$(LOCAL) build
+
+$(GOLANGCI_LINT):
+	@echo "building golangci-lint $(GOLANGCI_LINT_VERSION), once: about 3 minutes on two cores"
+	@mkdir -p $(@D)/new
+	@GOBIN=$(CURDIR)/$(@D)/new GOFLAGS= go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
+	@mv $(@D)/new/golangci-lint $@
