@@ -1,0 +1,166 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/packetboat/packetboat/deploy/local/peers"
+	"github.com/packetboat/packetboat/entrypoints/functiontest"
+)
+
+func TestFunction(t *testing.T) {
+	binary := functiontest.Build(t)
+	cluster := functiontest.Cluster(t)
+	for _, s3 := range peers.StartS3(t) {
+		p := &platform{binary: binary, s3: s3, payload: "{}"}
+		t.Run(s3.Name, func(t *testing.T) { functiontest.Run(t, cluster, p) })
+	}
+
+	t.Run("any payload", func(t *testing.T) {
+		p := &platform{binary: binary, s3: peers.StartS3(t)[0]}
+		w := functiontest.NewWorld(t, cluster, p, "")
+		instance := w.Start(time.Minute)
+		for name, payload := range map[string]string{
+			"none": "", "empty": "{}", "text": `"go"`, "no JSON": "go",
+			"EventBridge Scheduler": `{"version":"0","id":"53dc4d37-cffa-4f76-80c9-8b7d4a4d2eaa","detail-type":"Scheduled Event",` +
+				`"source":"aws.scheduler","account":"123456789012","time":"2015-10-08T16:53:06Z","region":"us-east-1","resources":[],"detail":{}}`,
+		} {
+			t.Run(name, func(t *testing.T) {
+				w.Write(1)
+				p.payload = payload
+				assert.EqualValues(t, 1, w.Report(instance).Receivers["hook"].Delivered)
+			})
+		}
+	})
+}
+
+// platform is Lambda as far as a function sees it.
+type platform struct {
+	binary  string
+	s3      peers.S3
+	payload string
+}
+
+// Checkpoint gives the function its credentials as Lambda does.
+func (p *platform) Checkpoint(t *testing.T) (yaml string, env []string) {
+	bucket := "packetboat-" + strings.ToLower(rand.Text())
+	client := s3.New(s3.Options{
+		BaseEndpoint: &p.s3.Endpoint, UsePathStyle: true, Region: p.s3.Region,
+		Credentials: credentials.NewStaticCredentialsProvider(p.s3.AccessKey, p.s3.SecretKey, ""),
+	})
+	_, err := client.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &bucket})
+	require.NoError(t, err)
+	return fmt.Sprintf("{s3: {bucket: %s, key: packetboat/checkpoint.json, endpoint: %q, pathStyle: true}}", bucket, p.s3.Endpoint),
+		[]string{"AWS_REGION=" + p.s3.Region, "AWS_ACCESS_KEY_ID=" + p.s3.AccessKey, "AWS_SECRET_ACCESS_KEY=" + p.s3.SecretKey}
+}
+
+func (p *platform) Start(t *testing.T, env []string, timeout time.Duration) *functiontest.Instance {
+	api := newRuntimeAPI(t)
+	env = append(env, "AWS_LAMBDA_RUNTIME_API="+api.address, "_HANDLER=bootstrap", "LAMBDA_TASK_ROOT="+filepath.Dir(p.binary))
+	return &functiontest.Instance{
+		Process:     functiontest.StartProcess(t, p.binary, env),
+		Connections: 2, // one waits for the next invocation, one is kept by the SDK for S3
+		Invoke:      func() (functiontest.Answer, error) { return api.invoke(p.payload, timeout) },
+	}
+}
+
+// runtimeAPI is the Runtime API of Lambda for one process: see
+// https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html.
+type runtimeAPI struct {
+	address string
+	next    chan invocation
+	answers chan functiontest.Answer
+}
+
+type invocation struct {
+	payload  string
+	deadline time.Time
+}
+
+func newRuntimeAPI(t *testing.T) *runtimeAPI {
+	api := &runtimeAPI{next: make(chan invocation), answers: make(chan functiontest.Answer, 1)}
+	const path = "/2018-06-01/runtime/invocation/"
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET "+path+"next", api.serveNext)
+	mux.HandleFunc("POST "+path+"1/response", api.take(false))
+	mux.HandleFunc("POST "+path+"1/error", api.take(true))
+	server := httptest.NewServer(mux)
+	t.Cleanup(func() {
+		server.CloseClientConnections() // the process waits for the next invocation
+		server.Close()
+	})
+	api.address = server.Listener.Addr().String()
+	return api
+}
+
+func (a *runtimeAPI) serveNext(w http.ResponseWriter, r *http.Request) {
+	select {
+	case next := <-a.next:
+		w.Header().Set("Lambda-Runtime-Aws-Request-Id", "1")
+		w.Header().Set("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(next.deadline.UnixMilli(), 10))
+		w.Header().Set("Lambda-Runtime-Invoked-Function-Arn", "arn:aws:lambda:us-east-1:123456789012:function:packetboat")
+		_, _ = io.WriteString(w, next.payload)
+	case <-r.Context().Done():
+	}
+}
+
+func (a *runtimeAPI) take(failed bool) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		a.answers <- functiontest.Answer{Failed: failed, Body: body}
+		w.WriteHeader(http.StatusAccepted)
+	}
+}
+
+var errNoAnswer = errors.New("no answer at the deadline, when Lambda ends the function")
+
+func (a *runtimeAPI) invoke(payload string, timeout time.Duration) (functiontest.Answer, error) {
+	deadline := time.Now().Add(timeout)
+	ctx, cancel := context.WithDeadline(context.Background(), deadline)
+	defer cancel()
+	select {
+	case a.next <- invocation{payload, deadline}:
+	case <-ctx.Done():
+		return functiontest.Answer{}, errNoAnswer
+	}
+	select {
+	case answer := <-a.answers:
+		return answer, nil
+	case <-ctx.Done():
+		return functiontest.Answer{}, errNoAnswer
+	}
+}
+
+func TestReadme(t *testing.T) { functiontest.Readme(t) }
+
+func TestErrorTypes(t *testing.T) {
+	binary := functiontest.Build(t)
+	for name, env := range map[string][]string{
+		"no configuration": {"LAMBDA_TASK_ROOT=" + t.TempDir()},
+		"wrong timeout":    {"PACKETBOAT_TIMEOUT=soon"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			api := newRuntimeAPI(t)
+			functiontest.StartProcess(t, binary, append(env, "AWS_LAMBDA_RUNTIME_API="+api.address))
+			answer, err := api.invoke("{}", time.Minute)
+			require.NoError(t, err)
+			require.True(t, answer.Failed)
+			assert.Contains(t, string(answer.Body), `"errorType":"Packetboat.Usage"`)
+		})
+	}
+}

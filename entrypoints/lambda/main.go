@@ -1,0 +1,49 @@
+// Command lambda is packetboat as an AWS Lambda function: each invocation is one
+// run. README.md says how it is built and configured.
+//
+// The payload is not looked at. The answer is the Report; it is an error only if
+// something is owed because of one, so that Lambda's own retry makes sense.
+// Lambda invokes one process once at a time.
+package main
+
+import (
+	"context"
+	"os"
+
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-lambda-go/lambda/messages"
+
+	"github.com/packetboat/packetboat/entrypoints/app"
+)
+
+// version is set by the linker; a build without it says what Go knows.
+var version = ""
+
+func main() {
+	f := app.NewFunction(app.FunctionOptions{
+		LogFormat: app.LogJSON, Version: app.BuildVersion(version), Stderr: os.Stderr,
+	})
+	// Lambda gives the time before the first invocation more CPU than most functions have.
+	f.Warm()
+	lambda.Start(handler(f))
+}
+
+// handler takes no payload, so that none is wrong.
+func handler(f *app.Function) func(context.Context) (any, error) {
+	return func(ctx context.Context) (any, error) {
+		report, err := f.Invoke(ctx)
+		if err != nil {
+			return nil, messages.InvokeResponse_Error{Message: err.Error(), Type: errorType(err)}
+		}
+		return report, nil
+	}
+}
+
+// errorType is for alarms and for conditions on a retry: only what is owed may
+// be there the next time, a configuration stays wrong.
+func errorType(err error) string {
+	if app.ExitCode(err) == app.ExitUsage {
+		return "Packetboat.Usage"
+	}
+	return "Packetboat.Owed"
+}
