@@ -19,14 +19,17 @@ const mebibyte = 1 << 20
 
 // peak is the least of two runs' peaks, in MiB: when the garbage collector
 // comes is a matter of chance, what a run needs is not.
-func peak(t *testing.T, cluster *local.Cluster, binary, source string, events int) float64 {
+func peak(t *testing.T, cluster *local.Cluster, binary string, s scale, events int) float64 {
 	t.Helper()
 	least := 0.0
 	for range 2 {
 		dir := t.TempDir()
-		writeFile(t, filepath.Join(dir, "config.yaml"), fmt.Sprintf(fileConfig, source))
+		writeFile(t, filepath.Join(dir, "config.yaml"), fmt.Sprintf(fileConfig, s.measured))
 		c := newChild(t, binary, dir, "run", "--config", "config.yaml", "--checkpoint", "file:checkpoint.json",
 			"--kubeconfig", cluster.Kubeconfig(local.Admin), "--output", "json")
+		if s.gogc != "" {
+			c.Env = append(os.Environ(), "GOGC="+s.gogc)
+		}
 		require.NoError(t, c.Start())
 		rss := watchPeak(t, c)
 		require.NoError(t, os.RemoveAll(dir))
