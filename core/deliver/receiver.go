@@ -52,7 +52,7 @@ type Batch struct {
 
 // Retry says how long a batch that fails is tried again.
 type Retry struct {
-	Budget  time.Duration // from the first failure on, default 1 min
+	Budget  time.Duration // from the first failure on, default 2 min
 	Initial time.Duration // upper bound of the first delay, default 500 ms
 	Max     time.Duration // upper bound of a delay, default 30 s
 }
@@ -92,7 +92,7 @@ func New(o Options) *Receiver {
 	o.Concurrency = lowest(o.Concurrency, limits.Concurrency, 1)
 	setDefault(&o.Batch.Age, time.Second)
 	setDefault(&o.Timeout, 30*time.Second)
-	setDefault(&o.Retry.Budget, time.Minute)
+	setDefault(&o.Retry.Budget, 2*time.Minute)
 	setDefault(&o.Retry.Initial, 500*time.Millisecond)
 	setDefault(&o.Retry.Max, 30*time.Second)
 	if o.Log == nil {

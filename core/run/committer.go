@@ -1,6 +1,7 @@
 package run
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -154,7 +155,7 @@ func (c *committer) swap(ctx context.Context, next state.Checkpoint) error {
 		c.current, c.token = stored, token
 		return err
 	}
-	return backoff.Permanent(&HeldError{Holder: stored.Lease.Holder})
+	return backoff.Permanent(&HeldError{Holder: cmp.Or(stored.Lease.Holder, "another run, which has ended since")})
 }
 
 func (c *committer) took(next state.Checkpoint, token state.Token) {

@@ -14,28 +14,20 @@ import (
 // Edit changes a checkpoint by hand, under the lease: no run is at work
 // meanwhile. It returns a *HeldError if one is. If change returns an error,
 // nothing but the lease is written.
-func Edit(ctx context.Context, store state.Store, holder string, log *slog.Logger, change func(*state.Checkpoint) error) (err error) {
-	job := &Job{Store: store, Holder: holder, Log: log, Now: time.Now}
-	unlock, locked, err := job.lock(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, unlock()) }()
-	c := newCommitter(job, nil)
-	if err := c.acquire(ctx, locked); err != nil {
-		return err
-	}
-	next := c.current.Clone()
-	if err := change(&next); err != nil {
-		return errors.Join(err, c.finish(ctx))
-	}
-	_, err = withRetry(ctx, c, "commit checkpoint", func() (struct{}, error) {
-		if err := c.mayWeSend(); err != nil {
-			return struct{}{}, backoff.Permanent(err)
+func Edit(ctx context.Context, store state.Store, holder string, log *slog.Logger, change func(*state.Checkpoint) error) error {
+	return leased(ctx, store, holder, log, func(c *committer) error {
+		next := c.current.Clone()
+		if err := change(&next); err != nil {
+			return errors.Join(err, c.finish(ctx))
 		}
-		next.Revision = c.current.Revision + 1
-		next.Lease.Holder, next.Lease.Expires = "", time.Time{}
-		return struct{}{}, c.swap(ctx, next)
+		_, err := withRetry(ctx, c, "commit checkpoint", func() (struct{}, error) {
+			if err := c.mayWeSend(); err != nil {
+				return struct{}{}, backoff.Permanent(err)
+			}
+			next.Revision = c.current.Revision + 1
+			next.Lease.Holder, next.Lease.Expires = "", time.Time{}
+			return struct{}{}, c.swap(ctx, next)
+		})
+		return err
 	})
-	return err
 }

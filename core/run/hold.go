@@ -15,7 +15,12 @@ import (
 // for Deliver. It returns a *HeldError if a run is at work.
 func Hold(ctx context.Context, store state.Store, holder string, log *slog.Logger,
 	work func(ctx context.Context, mayWeSend func() error) error,
-) (err error) {
+) error {
+	return leased(ctx, store, holder, log, func(c *committer) error { return c.holdFor(ctx, work) })
+}
+
+// leased takes the lease for work, which gives it back.
+func leased(ctx context.Context, store state.Store, holder string, log *slog.Logger, work func(*committer) error) (err error) {
 	job := &Job{Store: store, Holder: holder, Log: log, Now: time.Now}
 	unlock, locked, err := job.lock(ctx)
 	if err != nil {
@@ -26,6 +31,10 @@ func Hold(ctx context.Context, store state.Store, holder string, log *slog.Logge
 	if err := c.acquire(ctx, locked); err != nil {
 		return err
 	}
+	return work(c)
+}
+
+func (c *committer) holdFor(ctx context.Context, work func(ctx context.Context, mayWeSend func() error) error) error {
 	working, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	stop := make(chan struct{})
@@ -36,7 +45,7 @@ func Hold(ctx context.Context, store state.Store, holder string, log *slog.Logge
 			cancel(lost)
 		}
 	})
-	err = work(working, c.mayWeSend)
+	err := work(working, c.mayWeSend)
 	close(stop)
 	renewing.Wait()
 	if lost != nil {

@@ -46,6 +46,8 @@ func (l *lane) begin(cursor state.Cursor, now time.Time) {
 	if !fromStart(cursor.ResourceVersion) {
 		l.readAt = cursor.ReadAt
 	} else if l.StartAge > 0 {
+		// A receiver's own start has a time. The beginning that a reset or a hand
+		// put it back to has none, so that no event is too old for it.
 		l.notBefore = cursor.ReadAt.Add(-l.StartAge)
 	}
 }
@@ -80,7 +82,7 @@ func (l *lane) stopped() bool {
 // covers reports whether everything in the page was offered to this lane before.
 func (l *lane) covers(page source.Page) bool {
 	next := page.Next.ResourceVersion
-	return next != "" && !Newer(next, l.offered.ResourceVersion)
+	return !fromStart(next) && !Newer(next, l.offered.ResourceVersion)
 }
 
 // wants applies the receiver's own conditions to an event that is routed to it.

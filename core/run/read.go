@@ -110,7 +110,9 @@ func (j *Job) share(ctx context.Context, page source.Page, group []*lane) (readi
 			continue
 		}
 		if !l.covers(page) {
-			if err := l.offer(ctx, parts[i], page.Next, len(group) > 1); err != nil {
+			// What has no place in a history (standard input) cannot be read again.
+			shared := len(group) > 1 && page.Next.ResourceVersion != ""
+			if err := l.offer(ctx, parts[i], page.Next, shared); err != nil {
 				return 0, err
 			}
 		}

@@ -70,7 +70,7 @@ func TestAResetBeginsAgain(t *testing.T) {
 			"a": {ResourceVersion: "900", Marker: "899"}, "away": {ResourceVersion: "950"},
 		}}})
 		job := w.job("a")
-		job.Source = resetSource{w}
+		job.Source = resetSource{w, false}
 		report, err := job.Once(w.phases())
 		require.NoError(t, err)
 		w.requireAll("a")
@@ -82,13 +82,108 @@ func TestAResetBeginsAgain(t *testing.T) {
 }
 
 // resetSource finds that the history was rewritten.
-type resetSource struct{ *world }
+type resetSource struct {
+	*world
+	dies bool // once the rewound cursors are committed, and before an event is read
+}
 
 func (s resetSource) Since(ctx context.Context, from state.Cursor) iter.Seq2[source.Page, error] {
 	return func(yield func(source.Page, error) bool) {
 		notice := &source.Notice{Reset: true, From: from.ResourceVersion, To: "5", Reason: "rewritten"}
-		if yield(source.Page{Next: state.Cursor{ResourceVersion: "0"}, Notice: notice}, nil) {
+		if !yield(source.Page{Next: state.Cursor{ResourceVersion: "0"}, Notice: notice}, nil) {
+			return
+		}
+		if time.Sleep(time.Second); s.dies {
+			yield(source.Page{}, errBroken)
+		} else {
 			s.world.Since(ctx, state.Cursor{ResourceVersion: "0"})(yield)
+		}
+	}
+}
+
+// TestAResetOwesEverythingAlsoAfterACrash: an age that bounds a receiver's first
+// run says nothing about a history that was rewritten.
+func TestAResetOwesEverythingAlsoAfterACrash(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 5)
+		w.put(state.Checkpoint{Version: 1, Clusters: map[string]map[string]state.Cursor{"cluster-a": {
+			"a": {ResourceVersion: "900", ReadAt: time.Now()},
+		}}})
+		time.Sleep(10 * time.Minute)
+		bounded := func() *Job {
+			job := w.job("a")
+			job.Receivers[0].StartAge = time.Minute
+			return job
+		}
+		job := bounded()
+		job.Source = resetSource{w, true}
+		_, err := job.Once(w.phases())
+		require.Error(t, err)
+		require.Equal(t, "0", w.stored("a"))
+
+		time.Sleep(time.Minute)
+		_, err = bounded().Once(w.phases())
+		require.NoError(t, err)
+		w.requireAll("a")
+	})
+}
+
+// TestAResetIsToldToTheReceivers, first of all, if the configuration says so.
+func TestAResetIsToldToTheReceivers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 5)
+		w.put(state.Checkpoint{Version: 1, Clusters: map[string]map[string]state.Cursor{"cluster-a": {"a": {ResourceVersion: "900"}}}})
+		job := w.job("a")
+		job.Source, job.ReportNotices = resetSource{w, false}, true
+		_, err := job.Once(w.phases())
+		require.NoError(t, err)
+		assert.Contains(t, w.got["a"], "packetboat-HistoryRewritten-900.")
+		assert.Len(t, w.got["a"], 6)
+		assert.Equal(t, "5", w.stored("a"))
+	})
+}
+
+// TestAStreamWaitsForASlowReceiver: what comes by standard input cannot be read
+// again, so that nobody is let go.
+func TestAStreamWaitsForASlowReceiver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 60)
+		w.hold["slow"] = make(chan struct{})
+		job := w.job("good", "slow")
+		job.Source = &streamSource{world: w}
+		done := make(chan error)
+		go func() {
+			_, err := job.Once(w.phases())
+			done <- err
+		}()
+		time.Sleep(time.Minute)
+		close(w.hold["slow"])
+		require.NoError(t, <-done)
+		for _, receiver := range []string{"good", "slow"} {
+			w.requireAll(receiver)
+			for id, n := range w.got[receiver] {
+				assert.Equal(t, 1, n, "%s to %s", id, receiver)
+			}
+		}
+	})
+}
+
+// streamSource hands its events out once, in pages without a cursor.
+type streamSource struct {
+	*world
+	read bool
+}
+
+func (s *streamSource) Since(context.Context, state.Cursor) iter.Seq2[source.Page, error] {
+	return func(yield func(source.Page, error) bool) {
+		if s.read {
+			return
+		}
+		s.read = true
+		for first := 0; first < len(s.events); first += 3 {
+			if !yield(source.Page{Events: s.events[first : first+3]}, nil) {
+				return
+			}
 		}
 	}
 }

@@ -131,12 +131,21 @@ func (s *Source) continues(ctx context.Context, from state.Cursor, now time.Time
 		return out, s.REST.Get().Namespace(s.Marker.Namespace).Resource("events").Name(s.Marker.Name).
 			MaxRetries(0).Do(ctx).Into(out)
 	})
-	switch gone := apierrors.IsNotFound(err); {
+	gone := apierrors.IsNotFound(err)
+	switch {
 	case apierrors.IsForbidden(err):
 		return "", nil
 	case err != nil && !gone:
 		return "", fmt.Errorf("read marker: %w", err)
-	case !gone && s.follows(marker, from.Marker), s.markerElsewhere(ctx, from.Marker):
+	case !gone && s.follows(marker, from.Marker):
+		return "", nil
+	}
+	elsewhere, err := s.markerElsewhere(ctx, from.Marker)
+	switch {
+	case err != nil:
+		// Not to know is no sign of a rewritten history.
+		return "", fmt.Errorf("look for the marker: %w", err)
+	case elsewhere:
 		return "", nil
 	case !gone:
 		return fmt.Sprintf("the marker has version %s, not %s as it was left (a restored etcd)", marker.ResourceVersion, from.Marker), nil
@@ -164,13 +173,16 @@ func (s *Source) follows(marker *corev1.Event, version string) bool {
 
 // markerElsewhere looks for the marker under another name: the checkpoint may
 // have been carried to another store.
-func (s *Source) markerElsewhere(ctx context.Context, version string) bool {
+func (s *Source) markerElsewhere(ctx context.Context, version string) (bool, error) {
 	list, err := retry(ctx, s, "list markers", func() (*corev1.EventList, error) {
 		out := &corev1.EventList{}
 		return out, s.request().Param("fieldSelector", "reason="+markerReason+",source="+component).Param("limit", "100").
 			MaxRetries(0).Do(ctx).Into(out)
 	})
-	return err == nil && slices.ContainsFunc(list.Items, func(ev corev1.Event) bool { return s.follows(&ev, version) })
+	if err != nil {
+		return false, err
+	}
+	return slices.ContainsFunc(list.Items, func(ev corev1.Event) bool { return s.follows(&ev, version) }), nil
 }
 
 // remember notes a marker that is known to be of the present history.

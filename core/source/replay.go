@@ -1,6 +1,7 @@
 package source
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,6 +40,9 @@ var errCompacted = errors.New("the history since the cursor was compacted")
 // errWatchForbidden says that events may be listed and not watched.
 var errWatchForbidden = errors.New("events may not be watched")
 
+// errWatchEnded is for a watch that gave no reason.
+var errWatchEnded = errors.New("the server closed the watch")
+
 // errNoMarker says that the watch does not bring the marker that was written.
 var errNoMarker = errors.New("the watch did not bring the marker")
 
@@ -63,7 +67,7 @@ func (r *replay) run(ctx context.Context) error {
 		}
 		// Servers end watches now and then. One that never brings anything is broken.
 		if failures++; failures > 5 {
-			return fmt.Errorf("watch events: ended %d times without an event: %w", failures, err)
+			return fmt.Errorf("watch events: ended %d times without an event: %w", failures, cmp.Or(err, errWatchEnded))
 		}
 	}
 }
@@ -117,10 +121,13 @@ func (r *replay) watch(ctx context.Context) (done bool, _ error) {
 func (r *replay) take(change watch.Event) (done bool, _ error) {
 	if change.Type == watch.Error {
 		err := apierrors.FromObject(change.Object)
-		if apierrors.IsResourceExpired(err) || apierrors.IsGone(err) {
-			return false, errors.Join(r.flush(), errCompacted)
+		if flushErr := r.flush(); flushErr != nil {
+			return false, flushErr // nobody reads on, so that there is nothing to fall back to
 		}
-		return false, errors.Join(r.flush(), err)
+		if apierrors.IsResourceExpired(err) || apierrors.IsGone(err) {
+			return false, errCompacted
+		}
+		return false, err
 	}
 	ev, ok := change.Object.(*corev1.Event)
 	if !ok {

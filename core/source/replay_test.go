@@ -1,8 +1,10 @@
 package source_test
 
 import (
+	"errors"
 	"net/http"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -39,6 +41,9 @@ func readAll(t *testing.T, s *source.Source, from state.Cursor) result {
 		require.NoError(t, err)
 		if page.Notice != nil {
 			r.notice = page.Notice
+		}
+		if page.Notice != nil && page.Notice.Reset {
+			require.Equal(t, state.Cursor{ResourceVersion: "0"}, page.Next, "a time would bound the age of what is owed")
 		}
 		if n := len(r.how); n == 0 || r.how[n-1] != page.Read {
 			r.how = append(r.how, page.Read)
@@ -110,6 +115,7 @@ func TestReplay(t *testing.T) {
 		now := readAll(t, open(local.Admin, marker()), first.next)
 		_, err := c.Client().Do(t.Context(), http.MethodDelete, "/api/v1/namespaces/default/events/packetboat-test", "", nil)
 		require.NoError(t, err)
+		requireErrorIfMarkersCannotBeListed(t, c, now.next)
 		r := readAll(t, open(local.Admin, marker()), now.next)
 		require.NotNil(t, r.notice)
 		assert.True(t, r.notice.Reset)
@@ -121,6 +127,25 @@ func TestReplay(t *testing.T) {
 		s := openWith(t, c, source.Options{Chunk: 100})
 		assert.Equal(t, []string{source.Windows}, readAll(t, s, from).how)
 	})
+}
+
+// requireErrorIfMarkersCannotBeListed: not to know where the marker is must not
+// look like a history that was rewritten, which would send everything again.
+func requireErrorIfMarkersCannotBeListed(t *testing.T, c *local.Cluster, from state.Cursor) {
+	t.Helper()
+	broken := func(rt http.RoundTripper) http.RoundTripper {
+		return roundTripper(func(req *http.Request) (*http.Response, error) {
+			if strings.Contains(req.URL.RawQuery, "fieldSelector=reason") {
+				return nil, errors.New("no route to host")
+			}
+			return rt.RoundTrip(req)
+		})
+	}
+	s := open(t, c, local.Admin, source.Options{Marker: marker(), RetryBudget: 100 * time.Millisecond}, broken)
+	for page, err := range s.Since(t.Context(), from) {
+		require.ErrorContains(t, err, "look for the marker")
+		require.Empty(t, page)
+	}
 }
 
 func openWith(t *testing.T, c *local.Cluster, o source.Options) *source.Source {
@@ -209,4 +234,18 @@ func TestEventsExpiredWhileStopped(t *testing.T) {
 	assert.False(t, r.notice.Reset)
 	assert.Equal(t, first.next.ReadAt.Format(time.RFC3339), r.notice.From)
 	assert.Len(t, r.ids, 5)
+
+	// The server's clock counts, and not the age of the first page's events.
+	ahead := func(rt http.RoundTripper) http.RoundTripper {
+		return roundTripper(func(req *http.Request) (*http.Response, error) {
+			resp, err := rt.RoundTrip(req)
+			if err == nil {
+				resp.Header.Set("Date", time.Now().Add(59*time.Minute).UTC().Format(http.TimeFormat))
+			}
+			return resp, err
+		})
+	}
+	first.next.ReadAt = time.Now().Add(-31 * time.Minute)
+	s := open(t, c, local.Admin, source.Options{EventTTL: time.Hour, PageEvents: 2}, ahead)
+	assert.NotNil(t, readAll(t, s, first.next).notice, "an hour and a half went by")
 }

@@ -141,7 +141,7 @@ func (s *Source) since(ctx context.Context, from state.Cursor, yield func(Page) 
 	}
 	if reset != nil {
 		s.chain = nil
-		from = state.Cursor{ResourceVersion: startVersion, ReadAt: now}
+		from = state.Cursor{ResourceVersion: startVersion}
 	} else {
 		s.remember(from.Marker)
 	}
@@ -172,8 +172,9 @@ func (s *Source) since(ctx context.Context, from state.Cursor, yield func(Page) 
 			return err
 		}
 	}
+	gap := s.gap(from, now)
 	return s.windows(ctx, from, marker, func(p Page) bool {
-		p.Read, p.Why = Windows, why
+		p.Read, p.Why, p.Notice, gap = Windows, why, gap, nil
 		return yield(p)
 	})
 }
@@ -186,12 +187,7 @@ func (s *Source) windows(ctx context.Context, from state.Cursor, marker string, 
 		},
 		memory: s.Memory, pageEvents: s.PageEvents, pageBytes: s.PageBytes,
 	}
-	first := true
 	return w.read(ctx, from, func(p Page) bool {
-		if first {
-			p.Notice = s.gap(from, p.Next)
-			first = false
-		}
 		if marker != "" {
 			p.Next.Marker = marker
 		}
@@ -224,13 +220,14 @@ func (s *Source) rewritten(ctx context.Context, from state.Cursor, head listMeta
 	return notice, nil
 }
 
-// gap says what expired unread between two cursors, if anything may have.
-func (s *Source) gap(from, to state.Cursor) *Notice {
-	if from.ReadAt.IsZero() || to.ReadAt.IsZero() || fromStart(from) || to.ReadAt.Sub(from.ReadAt) <= s.EventTTL {
+// gap says what expired unread since a cursor, if anything may have. It is asked
+// of the server's clock: a page in mid-read counts as older than the read is.
+func (s *Source) gap(from state.Cursor, now time.Time) *Notice {
+	if from.ReadAt.IsZero() || now.IsZero() || fromStart(from) || now.Sub(from.ReadAt) <= s.EventTTL {
 		return nil
 	}
 	return &Notice{
-		From: from.ReadAt.UTC().Format(time.RFC3339), To: to.ReadAt.Add(-s.EventTTL).UTC().Format(time.RFC3339),
+		From: from.ReadAt.UTC().Format(time.RFC3339), To: now.Add(-s.EventTTL).UTC().Format(time.RFC3339),
 		Reason: fmt.Sprintf("events live %s in this cluster and nothing was read in between", s.EventTTL),
 	}
 }

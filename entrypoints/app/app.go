@@ -193,6 +193,19 @@ func (a *App) openEvents() (io.ReadCloser, error) {
 	return f, nil
 }
 
+// checkEvents tells before the lease is taken that the input cannot be opened.
+// What is no regular file (a named pipe) may be opened once only.
+func (a *App) checkEvents() error {
+	if info, err := os.Stat(a.Events); err == nil && !info.Mode().IsRegular() {
+		return nil
+	}
+	input, err := a.openEvents()
+	if err != nil {
+		return err
+	}
+	return input.Close()
+}
+
 // Close ends idle connections to the cluster. The App may be used again after it.
 func (a *App) Close(context.Context) error {
 	if a.client != nil && a.client.Client != nil {

@@ -103,7 +103,11 @@ func (a *App) SetCursor(ctx context.Context, clusterUID, receiver, version strin
 		if _, known := c.Clusters[uid][receiver]; !known && !a.configured(receiver) {
 			return usage("receiver %q is neither in the checkpoint nor in the configuration", receiver)
 		}
-		c.Set(uid, receiver, state.Cursor{ResourceVersion: version, ReadAt: time.Now().UTC()})
+		cursor := state.Cursor{ResourceVersion: version}
+		if version != "0" {
+			cursor.ReadAt = time.Now().UTC()
+		}
+		c.Set(uid, receiver, cursor)
 		return nil
 	})
 }

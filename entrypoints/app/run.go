@@ -119,12 +119,9 @@ func (a *App) job(ctx context.Context, dryRun bool) (*run.Job, error) {
 		DryRun: dryRun, Log: a.Log, Now: time.Now,
 	}
 	if a.Events != "" {
-		// Told now if it cannot be opened, before the lease is taken.
-		input, err := a.openEvents()
-		if err != nil {
+		if err := a.checkEvents(); err != nil {
 			return nil, err
 		}
-		_ = input.Close()
 		job.Source, job.ReadMode = source.NewFile(a.openEvents, a.Config.ClusterName, a.Checkpoint != ""), "file"
 	} else {
 		a.warnAboutLabels(receivers)
