@@ -16,7 +16,10 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/packetboat/packetboat/core/event"
+	"github.com/packetboat/packetboat/core/metrics"
 	"github.com/packetboat/packetboat/sinks"
 	"github.com/packetboat/packetboat/state"
 )
@@ -40,7 +43,8 @@ type Options struct {
 
 	DeadLetters state.DeadLetters // nil: the log takes them and they count as lost
 
-	Log *slog.Logger
+	Metrics *metrics.Receiver // nil: nothing is counted but Stats
+	Log     *slog.Logger
 }
 
 // Batch bounds a batch, below what the sink's own Limits allow.
@@ -70,7 +74,24 @@ type Receiver struct {
 }
 
 type counters struct {
-	delivered, refused, deadLettered, lost, attempts, batches, bytes atomic.Int64
+	delivered, refused, deadLettered, lost, attempts, batches, bytes tally
+}
+
+// A tally counts twice: for the Report, which is of one Receiver, and for the
+// metric, which is of the process.
+type tally struct {
+	own    atomic.Int64
+	metric prometheus.Counter
+}
+
+func (t *tally) add(n int) {
+	t.own.Add(int64(n))
+	t.metric.Add(float64(n))
+}
+
+func (c *counters) countInto(m *metrics.Receiver) {
+	c.delivered.metric, c.refused.metric, c.deadLettered.metric, c.lost.metric = m.Delivered, m.Refused, m.DeadLettered, m.Lost
+	c.attempts.metric, c.batches.metric, c.bytes.metric = m.Attempts, m.Batches, m.Bytes
 }
 
 // Stats count what a Receiver did since it was made.
@@ -98,7 +119,12 @@ func New(o Options) *Receiver {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Receiver{Options: o, limits: limits}
+	if o.Metrics == nil {
+		o.Metrics = metrics.Discard().Receiver(o.Name)
+	}
+	r := &Receiver{Options: o, limits: limits}
+	r.stats.countInto(o.Metrics)
+	return r
 }
 
 // lowest is what is wanted, or the default, but no more than the limit.
@@ -121,9 +147,9 @@ func setDefault(d *time.Duration, otherwise time.Duration) {
 // Stats may be called at any time.
 func (r *Receiver) Stats() Stats {
 	return Stats{
-		Delivered: r.stats.delivered.Load(), Refused: r.stats.refused.Load(),
-		DeadLettered: r.stats.deadLettered.Load(), Lost: r.stats.lost.Load(),
-		Attempts: r.stats.attempts.Load(), Batches: r.stats.batches.Load(), Bytes: r.stats.bytes.Load(),
+		Delivered: r.stats.delivered.own.Load(), Refused: r.stats.refused.own.Load(),
+		DeadLettered: r.stats.deadLettered.own.Load(), Lost: r.stats.lost.own.Load(),
+		Attempts: r.stats.attempts.own.Load(), Batches: r.stats.batches.own.Load(), Bytes: r.stats.bytes.own.Load(),
 	}
 }
 
@@ -149,6 +175,9 @@ func (r *Receiver) Deliver(ctx context.Context, in <-chan Parcel, mayWeSend func
 		d.burySuspects()
 	}
 	if ctx.Err() != nil {
+		if caller.Err() == nil && !d.barred.Load() {
+			r.Metrics.Up.Set(0)
+		}
 		return d.why(caller)
 	}
 	return nil
@@ -169,6 +198,7 @@ type delivery struct {
 	// one batch at a time goes out, as a probe: a service that is down, perhaps
 	// since the last run, is not met with all that Concurrency allows.
 	answered atomic.Bool
+	barred   atomic.Bool // mayWeSend has refused: no fault of the receiver
 
 	mu      sync.Mutex
 	failure error // what a batch was failing with when ctx ended

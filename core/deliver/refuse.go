@@ -59,7 +59,7 @@ func (d *delivery) burySuspects() {
 			d.fail(fmt.Errorf("store dead letter: %w", err))
 			return
 		}
-		d.stats.refused.Add(1)
+		d.stats.refused.add(1)
 		d.ledger.settle([]item{s.item})
 	}
 	d.suspects.list = nil
@@ -74,14 +74,14 @@ func (d *delivery) bury(s suspect) error {
 	if d.DeadLetters == nil {
 		d.Log.Error("event lost: the receiver refuses it and no dead letter store is configured",
 			"id", letter.ID, "reason", letter.Reason, "attempts", letter.Attempts, "event", string(letter.Event))
-		d.stats.lost.Add(1)
+		d.stats.lost.add(1)
 		return nil
 	}
 	err := d.persist("store dead letter", func() (bool, error) {
 		return false, d.DeadLetters.Put(d.ctx, letter)
 	})
 	if err == nil {
-		d.stats.deadLettered.Add(1)
+		d.stats.deadLettered.add(1)
 		d.Log.Warn("event went to the dead letter", "id", letter.ID, "reason", letter.Reason)
 	}
 	return err

@@ -8,6 +8,7 @@ import (
 
 	"github.com/cenkalti/backoff/v5"
 
+	"github.com/packetboat/packetboat/core/metrics"
 	"github.com/packetboat/packetboat/sinks"
 )
 
@@ -17,6 +18,7 @@ func (d *delivery) send(batch []item) error {
 	left := batch
 	return d.persist("send", func() (progress bool, err error) {
 		if err := d.mayWeSend(); err != nil {
+			d.barred.Store(true)
 			return false, &stopError{err}
 		}
 		attempts++
@@ -105,8 +107,49 @@ func (d *delivery) attempt(batch []item) error {
 	}
 	ctx, cancel := context.WithTimeout(d.ctx, d.Timeout)
 	defer cancel()
-	d.stats.attempts.Add(1)
-	return d.Sink.Send(ctx, records)
+	d.stats.attempts.add(1)
+	began := time.Now()
+	err := d.Sink.Send(ctx, records)
+	d.Metrics.Duration.Observe(time.Since(began).Seconds())
+	if err != nil {
+		d.Metrics.Failed(d.outcome(err))
+	}
+	return err
+}
+
+// outcome is what an error of Send counts as: of a partial failure, the worst
+// for the records that are left.
+func (d *delivery) outcome(err error) metrics.Outcome {
+	if d.ctx.Err() != nil {
+		return metrics.Interrupted
+	}
+	var partial *sinks.PartialError
+	if !errors.As(err, &partial) {
+		return verdict(err)
+	}
+	worst := metrics.Permanent
+	if partial.Unknown > 0 {
+		worst = metrics.Transient
+	}
+	for _, reason := range partial.Refused {
+		switch verdict(reason) {
+		case metrics.Stopped:
+			return metrics.Stopped
+		case metrics.Transient:
+			worst = metrics.Transient
+		}
+	}
+	return worst
+}
+
+func verdict(err error) metrics.Outcome {
+	switch {
+	case sinks.IsStop(err):
+		return metrics.Stopped
+	case sinks.IsPermanent(err):
+		return metrics.Permanent
+	}
+	return metrics.Transient
 }
 
 func (d *delivery) accepted(items []item) {
@@ -114,11 +157,12 @@ func (d *delivery) accepted(items []item) {
 		return
 	}
 	for _, it := range items {
-		d.stats.bytes.Add(int64(len(it.record.Body)))
+		d.stats.bytes.add(len(it.record.Body))
 	}
 	d.answered.Store(true)
-	d.stats.delivered.Add(int64(len(items)))
-	d.stats.batches.Add(1)
+	d.Metrics.Up.Set(1)
+	d.stats.delivered.add(len(items))
+	d.stats.batches.add(1)
 	d.ledger.settle(items)
 	// The receiver takes records, so those it refused before were at fault themselves.
 	d.burySuspects()
