@@ -149,6 +149,9 @@ func (s *Source) request() *rest.Request {
 	return s.REST.Get().NamespaceIfScoped(namespace, namespace != "").Resource("events")
 }
 
+// everywhere is for events of all namespaces, whichever are read.
+func (s *Source) everywhere() *rest.Request { return s.REST.Get().Resource("events") }
+
 // clusterUID is the UID of namespace kube-system, which lives as long as its
 // cluster. Without the right to read it one check is lost, which is said once.
 func (s *Source) clusterUID(ctx context.Context) (string, error) {

@@ -5,12 +5,16 @@ import (
 	"net/http"
 	"sync/atomic"
 	"time"
+
+	"github.com/packetboat/packetboat/core/metrics"
 )
 
 // Meter counts what goes over one client's transport and remembers the server's
 // clock. It may be used concurrently.
 type Meter struct {
 	requests, bytes, serverTime atomic.Int64
+
+	count atomic.Pointer[metrics.Source] // of the Source that uses it, nil before
 }
 
 // Requests is how many requests were sent.
@@ -38,6 +42,9 @@ type meteredTransport struct {
 
 func (t *meteredTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	t.meter.requests.Add(1)
+	if count := t.meter.count.Load(); count != nil {
+		count.Requests.Inc()
+	}
 	resp, err := t.next.RoundTrip(req)
 	if err != nil {
 		return nil, err
@@ -61,5 +68,8 @@ type meteredBody struct {
 func (b *meteredBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	b.meter.bytes.Add(int64(n))
+	if count := b.meter.count.Load(); count != nil {
+		count.Bytes.Add(float64(n))
+	}
 	return n, err
 }

@@ -8,10 +8,11 @@ import (
 	"github.com/packetboat/packetboat/state"
 )
 
-// How a read was made.
+// How a page was read.
 const (
-	Replay  = "replay"
-	Windows = "windows"
+	Replay    = "replay"
+	Windows   = "windows"
+	Following = "following"
 )
 
 // listFactor is how many times cheaper an event is in a list of large pages than

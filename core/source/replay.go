@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/rest"
 
 	"github.com/packetboat/packetboat/core/event"
 	"github.com/packetboat/packetboat/state"
@@ -75,22 +76,13 @@ func (r *replay) run(ctx context.Context) error {
 // watch opens one watch and follows it to the end of the replay, or until it
 // breaks off.
 func (r *replay) watch(ctx context.Context) (done bool, _ error) {
-	s := r.source
-	w, err := retry(ctx, s, "watch events", func() (watch.Interface, error) {
-		return s.request().Param("watch", "true").Param("resourceVersion", r.next.ResourceVersion).
-			Param("fieldSelector", s.selector()).MaxRetries(0).Watch(ctx)
-	})
-	switch {
-	case apierrors.IsResourceExpired(err) || apierrors.IsGone(err):
-		return false, errCompacted
-	case apierrors.IsForbidden(err):
-		return false, fmt.Errorf("%w: %w", errWatchForbidden, err)
-	case err != nil:
+	w, err := r.open(ctx, r.source.request)
+	if err != nil {
 		return false, err
 	}
 	defer w.Stop()
 
-	patience := s.Quiet
+	patience := r.source.Quiet
 	if r.until != "" {
 		patience = stalled
 	}
@@ -117,43 +109,75 @@ func (r *replay) watch(ctx context.Context) (done bool, _ error) {
 	}
 }
 
+// request begins a request for events.
+type request func() *rest.Request
+
+// open opens a watch after the cursor.
+func (r *replay) open(ctx context.Context, begin request) (watch.Interface, error) {
+	w, err := retry(ctx, r.source, "watch events", func() (watch.Interface, error) {
+		return begin().Param("watch", "true").Param("resourceVersion", r.next.ResourceVersion).
+			Param("fieldSelector", r.source.selector()).MaxRetries(0).Watch(ctx)
+	})
+	switch {
+	case apierrors.IsResourceExpired(err) || apierrors.IsGone(err):
+		r.source.Metrics.Compactions.Inc()
+		return nil, errCompacted
+	case apierrors.IsForbidden(err):
+		return nil, fmt.Errorf("%w: %w", errWatchForbidden, err)
+	}
+	return w, err
+}
+
 // take handles one message of the watch.
 func (r *replay) take(change watch.Event) (done bool, _ error) {
-	if change.Type == watch.Error {
-		err := apierrors.FromObject(change.Object)
-		if flushErr := r.flush(); flushErr != nil {
-			return false, flushErr // nobody reads on, so that there is nothing to fall back to
-		}
-		if apierrors.IsResourceExpired(err) || apierrors.IsGone(err) {
-			return false, errCompacted
-		}
-		return false, err
-	}
-	ev, ok := change.Object.(*corev1.Event)
-	if !ok {
-		return false, fmt.Errorf("%w: a watch of events brought a %T", errMalformed, change.Object)
-	}
-	r.next.ResourceVersion = ev.ResourceVersion
-	if change.Type == watch.Added || change.Type == watch.Modified {
-		r.keep(ev)
-	}
-	done, err := r.reached(ev.ResourceVersion)
+	version, err := r.apply(change)
 	if err != nil {
 		return false, err
 	}
-	if done {
+	done, err = r.reached(version)
+	switch {
+	case err != nil:
+		return false, err
+	case done:
 		return true, r.finish()
-	}
-	if len(r.events) >= r.source.PageEvents || r.bytes >= r.source.PageBytes {
+	case r.isFull():
 		return false, r.flush()
 	}
 	return false, nil
 }
 
+// apply keeps what a message brings and returns its version.
+func (r *replay) apply(change watch.Event) (version string, _ error) {
+	if change.Type == watch.Error {
+		err := apierrors.FromObject(change.Object)
+		if flushErr := r.flush(); flushErr != nil {
+			return "", flushErr // nobody reads on, so that there is nothing to fall back to
+		}
+		if apierrors.IsResourceExpired(err) || apierrors.IsGone(err) {
+			r.source.Metrics.Compactions.Inc()
+			return "", errCompacted
+		}
+		return "", err
+	}
+	ev, ok := change.Object.(*corev1.Event)
+	if !ok {
+		return "", fmt.Errorf("%w: a watch of events brought a %T", errMalformed, change.Object)
+	}
+	r.next.ResourceVersion = ev.ResourceVersion
+	if change.Type == watch.Added || change.Type == watch.Modified {
+		r.keep(ev)
+	}
+	return ev.ResourceVersion, nil
+}
+
+func (r *replay) isFull() bool {
+	return len(r.events) >= r.source.PageEvents || r.bytes >= r.source.PageBytes
+}
+
 func (r *replay) keep(raw *corev1.Event) {
 	size := raw.Size()
 	ev := event.New(*raw, r.source.ClusterName)
-	if r.source.ExportMarker || !isMarker(ev) {
+	if r.source.wanted(raw) && (r.source.ExportMarker || !isMarker(ev)) {
 		r.events = append(r.events, ev)
 		r.bytes += size
 	}

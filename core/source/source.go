@@ -21,12 +21,14 @@ import (
 	"iter"
 	"log/slog"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"k8s.io/apimachinery/pkg/util/resourceversion"
 	"k8s.io/client-go/rest"
 
 	"github.com/packetboat/packetboat/core/event"
+	"github.com/packetboat/packetboat/core/metrics"
 	"github.com/packetboat/packetboat/state"
 )
 
@@ -36,7 +38,7 @@ type Page struct {
 	Events []*event.Event
 	Next   state.Cursor
 	Notice *Notice
-	Read   string // how it was read, Replay or Windows
+	Read   string // how it was read: Replay, Windows or Following
 	Why    string // why so
 }
 
@@ -76,8 +78,10 @@ type Options struct {
 	Marker       *Marker       // nil: none is written
 	ExportMarker bool          // hand out markers like other events
 	Quiet        time.Duration // without a marker a replay ends after so long without an event, default 1 s
+	Heartbeat    time.Duration // between two markers while Follow follows; 0: none are written then
 
-	Log *slog.Logger
+	Metrics *metrics.Source // nil: nothing is counted
+	Log     *slog.Logger
 }
 
 // Source reads one cluster's events.
@@ -87,6 +91,8 @@ type Source struct {
 	markerForbidden bool
 	watchForbidden  bool
 	chain           []string // markers known to be of the present history, oldest first
+
+	heard atomic.Int64 // Unix nanoseconds
 }
 
 // New makes a Source.
@@ -101,6 +107,10 @@ func New(o Options) *Source {
 	if o.Meter == nil {
 		o.Meter = &Meter{}
 	}
+	if o.Metrics == nil {
+		o.Metrics = metrics.Discard().Source
+	}
+	o.Meter.count.Store(o.Metrics)
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
@@ -156,21 +166,26 @@ func (s *Source) since(ctx context.Context, from state.Cursor, yield func(Page) 
 		return errStopped
 	}
 	how, why := s.plan(from, head, now)
+	s.Metrics.Read(how)
 	if how == Replay {
-		err := s.replay(ctx, from, head, marker, func(p Page) bool {
+		until := marker
+		if !s.markerVisible() {
+			until = ""
+		}
+		err := s.replay(ctx, from, head, until, func(p Page) bool {
 			from, p.Read, p.Why = p.Next, Replay, why
 			return yield(p)
 		})
 		switch {
 		case errors.Is(err, errWatchForbidden):
-			s.watchForbidden = true
-			s.Log.Info("every read lists all retained events; grant watch on events to read only what is new", "error", err)
+			s.forbidWatch(err)
 			why = errWatchForbidden.Error()
 		case errors.Is(err, errCompacted), errors.Is(err, errNoMarker):
 			why = err.Error()
 		default:
 			return err
 		}
+		s.Metrics.Read(Windows)
 	}
 	gap := s.gap(from, now)
 	return s.windows(ctx, from, marker, func(p Page) bool {
