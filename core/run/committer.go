@@ -13,6 +13,7 @@ import (
 
 	"github.com/cenkalti/backoff/v5"
 
+	"github.com/packetboat/packetboat/core/metrics"
 	"github.com/packetboat/packetboat/state"
 )
 
@@ -25,8 +26,12 @@ type committer struct {
 	cluster  string
 	known    []string // receivers with a cursor when the run began
 	departed []string // receivers whose cursors the next commit forgets
-	now      func() time.Time
-	log      *slog.Logger
+
+	leaseTime time.Duration
+	pause     time.Duration // between two commits
+	metrics   *metrics.Run
+	now       func() time.Time
+	log       *slog.Logger
 
 	// Owned by one goroutine at a time: the run's before and after loop, else loop's.
 	current state.Checkpoint
@@ -36,13 +41,19 @@ type committer struct {
 
 	mu      sync.Mutex
 	pending map[string]state.Cursor // handed over and not yet committed
+	marker  string                  // the newest that was seen
 	wake    chan struct{}
 	onMoved func(receiver string, c state.Cursor)
 }
 
 func newCommitter(j *Job, onMoved func(string, state.Cursor)) *committer {
+	counted := j.Metrics
+	if counted == nil {
+		counted = metrics.Discard()
+	}
 	return &committer{
-		store: j.Store, holder: j.Holder, now: j.Now, log: j.Log,
+		metrics: counted.Run, store: j.Store, holder: j.Holder, now: j.Now, log: j.Log, leaseTime: cmp.Or(j.LeaseTime, leaseTime),
+		pause:   max(j.Store.Limits().Interval, leastPause, j.CommitEvery),
 		pending: map[string]state.Cursor{}, wake: make(chan struct{}, 1), onMoved: onMoved,
 	}
 }
@@ -58,11 +69,22 @@ func (c *committer) settled(receiver string, cursor state.Cursor) {
 	}
 }
 
+// saw takes the newest marker. The next commit or renewal of the lease writes it
+// to every cursor of this cluster: while a receiver is down for longer than the
+// chain of markers is, the next run must still know one of them.
+func (c *committer) saw(marker string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if marker != "" && Newer(marker, c.marker) {
+		c.marker = marker
+	}
+}
+
 // loop commits what was handed over, no more often than the store allows, and
 // renews the lease, until stop is closed. An error means that this run has lost
 // the checkpoint and must stop.
 func (c *committer) loop(ctx context.Context, stop <-chan struct{}) error {
-	renew := time.NewTicker(renewTime)
+	renew := time.NewTicker(c.leaseTime / 3)
 	defer renew.Stop()
 	pause := time.NewTimer(0)
 	defer pause.Stop()
@@ -81,7 +103,7 @@ func (c *committer) loop(ctx context.Context, stop <-chan struct{}) error {
 		if err := c.commit(ctx, false); err != nil {
 			return err
 		}
-		pause.Reset(max(c.store.Limits().Interval, leastPause))
+		pause.Reset(c.pause)
 	}
 }
 
@@ -93,7 +115,7 @@ func (c *committer) finish(ctx context.Context) error { return c.commit(ctx, tru
 // after it, those are settled, because a cursor is handed over only then.
 func (c *committer) commit(ctx context.Context, release bool) error {
 	c.mu.Lock()
-	moved := maps.Clone(c.pending)
+	moved, marker := maps.Clone(c.pending), c.marker
 	c.mu.Unlock()
 
 	_, err := withRetry(ctx, c, "commit checkpoint", func() (struct{}, error) {
@@ -105,10 +127,16 @@ func (c *committer) commit(ctx context.Context, release bool) error {
 		for receiver, cursor := range moved {
 			next.Set(c.cluster, receiver, cursor)
 		}
+		for receiver, cursor := range next.Clusters[c.cluster] {
+			if marker != "" && cursor.Marker != "" && Newer(marker, cursor.Marker) {
+				cursor.Marker = marker
+				next.Clusters[c.cluster][receiver] = cursor
+			}
+		}
 		for _, receiver := range c.departed {
 			delete(next.Clusters[c.cluster], receiver)
 		}
-		next.Lease.Holder, next.Lease.Expires = c.holder, c.now().Add(leaseTime).UTC()
+		next.Lease.Holder, next.Lease.Expires = c.holder, c.now().Add(c.leaseTime).UTC()
 		if release {
 			next.Lease.Holder, next.Lease.Expires = "", time.Time{}
 		}
@@ -138,6 +166,7 @@ func (c *committer) swap(ctx context.Context, next state.Checkpoint) error {
 		c.took(next, token)
 		return nil
 	}
+	c.metrics.CommitFailures.Inc()
 	stored, token, loadErr := c.store.Load(ctx)
 	switch {
 	case errors.Is(loadErr, state.ErrNotFound):
@@ -159,6 +188,7 @@ func (c *committer) swap(ctx context.Context, next state.Checkpoint) error {
 }
 
 func (c *committer) took(next state.Checkpoint, token state.Token) {
+	c.metrics.Commits.Inc()
 	c.current, c.token = next, token
 	if next.Lease.Holder == c.holder {
 		c.until.Store(next.Lease.Expires.UnixNano())

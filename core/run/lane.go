@@ -2,8 +2,10 @@ package run
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/apimachinery/pkg/util/resourceversion"
 
 	"github.com/packetboat/packetboat/core/deliver"
@@ -16,7 +18,8 @@ import (
 // and reads again from where it was: the cluster is the buffer.
 const inboxPages = 2
 
-// A lane is one receiver's part of a run.
+// A lane is one receiver's part of a run. It belongs to the goroutine that reads
+// for it; what others may look at is atomic.
 type lane struct {
 	Receiver
 	inbox chan deliver.Parcel
@@ -24,25 +27,45 @@ type lane struct {
 	err   error         // why, good after done
 
 	offered   state.Cursor // everything at or before it is in the inbox or behind it
-	readAt    time.Time    // of the cursor this run began with
+	readAt    time.Time    // of the cursor this run began with, or where it last followed
 	notBefore time.Time    // events that happened earlier are not for the first run
-	now       time.Time    // the API server's clock at the beginning
+	now       time.Time    // the API server's clock at the beginning, or when it last followed
 	letGo     bool         // left the shared read, to read again later
 	caughtUp  bool
-	routed    int64
-	committed state.Cursor
+	retryAt   time.Time // a stopped lane is opened again then, in watch mode
+	failures  int       // how often it stopped without an acknowledgement in between
+
+	acknowledged int64 // batches, when it last stopped
+	tooOld       prometheus.Counter
+
+	routed    atomic.Int64
+	settled   atomic.Pointer[state.Cursor] // handed to the committer
+	committed atomic.Pointer[state.Cursor]
+	condition atomic.Pointer[Condition]
 }
 
-func (j *Job) lanes() []*lane {
+func (j *Job) newLanes() []*lane {
 	lanes := make([]*lane, len(j.Receivers))
 	for i, r := range j.Receivers {
-		lanes[i] = &lane{Receiver: r, inbox: make(chan deliver.Parcel, inboxPages), done: make(chan struct{})}
+		lanes[i] = &lane{Receiver: r, tooOld: j.Metrics.Route.TooOld}
+		lanes[i].reset()
 	}
+	j.mu.Lock()
+	j.lanes = lanes
+	j.mu.Unlock()
 	return lanes
 }
 
+// reset makes a lane ready to be opened.
+func (l *lane) reset() {
+	l.inbox, l.done, l.err = make(chan deliver.Parcel, inboxPages), make(chan struct{}), nil
+}
+
 func (l *lane) begin(cursor state.Cursor, now time.Time) {
-	l.offered, l.committed, l.now = cursor, cursor, now
+	l.offered, l.now = cursor, now
+	l.settled.Store(&cursor)
+	l.committed.Store(&cursor)
+	l.condition.Store(&Condition{State: CatchingUp, Since: time.Now()})
 	if !fromStart(cursor.ResourceVersion) {
 		l.readAt = cursor.ReadAt
 	} else if l.StartAge > 0 {
@@ -52,12 +75,20 @@ func (l *lane) begin(cursor state.Cursor, now time.Time) {
 	}
 }
 
-func (l *lane) open(ctx context.Context, c *committer) {
+// open begins to deliver. stopped, if it is not nil, is called once the receiver
+// has stopped because of an error.
+func (l *lane) open(ctx context.Context, c *committer, stopped func()) {
+	inbox, done := l.inbox, l.done
 	go func() {
-		defer close(l.done)
-		l.err = l.Deliver.Deliver(ctx, l.inbox, c.mayWeSend, func(cursor state.Cursor) {
+		err := l.Deliver.Deliver(ctx, inbox, c.mayWeSend, func(cursor state.Cursor) {
+			l.settled.Store(&cursor)
 			c.settled(l.Name, cursor)
 		})
+		l.err = err
+		close(done)
+		if err != nil && stopped != nil {
+			stopped()
+		}
 	}()
 }
 
@@ -91,10 +122,8 @@ func (l *lane) wants(ev *event.Event) bool {
 		return false
 	}
 	at := ev.Time()
-	if l.MaxAge > 0 && !at.IsZero() && at.Before(l.now.Add(-l.MaxAge)) {
-		return false
-	}
-	if !at.IsZero() && at.Before(l.notBefore) {
+	if !at.IsZero() && (at.Before(l.notBefore) || l.MaxAge > 0 && at.Before(l.now.Add(-l.MaxAge))) {
+		l.tooOld.Inc()
 		return false
 	}
 	return !l.OmitUpdates || !l.isUpdate(ev)

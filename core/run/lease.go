@@ -13,8 +13,7 @@ import (
 )
 
 const (
-	leaseTime = 30 * time.Second // how long a lease is good
-	renewTime = 10 * time.Second // how often it is renewed
+	leaseTime = 30 * time.Second // how long a lease is good; renewed after a third of it
 	// A lease that ends later than this was written by a clock that is wrong;
 	// honouring it could stop the export for years.
 	leaseTooLong = 10 * time.Minute
@@ -53,7 +52,7 @@ func (c *committer) acquire(ctx context.Context, ignoreHolder bool) error {
 		c.current, c.token = current, token
 		next := current.Clone()
 		next.Revision++
-		next.Lease.Holder, next.Lease.Expires = c.holder, c.now().Add(leaseTime).UTC()
+		next.Lease.Holder, next.Lease.Expires = c.holder, c.now().Add(c.leaseTime).UTC()
 		token, err = c.store.Commit(ctx, next, token)
 		if err != nil {
 			return struct{}{}, err

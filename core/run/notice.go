@@ -19,22 +19,26 @@ import (
 var errRewrittenMeanwhile = errors.New("the cluster's history was rewritten while this run was at work; the next run reads everything retained again")
 
 // note takes what a page says about a gap or a reset.
-func (j *Job) note(page *source.Page) error {
+func (j *Job) note(page *source.Page, rewind func(next state.Cursor) error) error {
 	n := page.Notice
 	if n == nil {
 		return nil
 	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
 	reason := "EventsLost"
 	if n.Reset {
 		reason = "HistoryRewritten"
-		if err := j.rewind(page.Next); err != nil {
+		if err := rewind(page.Next); err != nil {
 			return err
 		}
 		j.reset = n
+		j.Metrics.Source.Resets.Inc()
 		j.Log.Error("the cluster's history was rewritten, everything retained is read again",
 			"from", n.From, "to", n.To, "reason", n.Reason)
 	} else {
 		j.gap = n
+		j.Metrics.Source.Gaps.Inc()
 		j.Log.Error("events were lost before they were read", "from", n.From, "to", n.To, "reason", n.Reason)
 	}
 	if j.ReportNotices {
@@ -59,7 +63,6 @@ func (j *Job) rewindAll(c *committer, lanes []*lane, next state.Cursor) error {
 			l.notBefore = l.now.Add(-j.ResetSince)
 		}
 	}
-	j.counted = ""
 	return nil
 }
 

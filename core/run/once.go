@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/packetboat/packetboat/core/metrics"
 	"github.com/packetboat/packetboat/state"
 )
 
@@ -17,9 +18,20 @@ import (
 // is state.ErrUnreadable if the checkpoint cannot be read, and nothing was
 // written then.
 func (j *Job) Once(p Phases) (Report, error) {
+	return j.run(p, j.read)
+}
+
+// reading opens the lanes and reads for them until there is nothing more to
+// read, or until the phase ends.
+type reading func(p Phases, c *committer, lanes []*lane) error
+
+func (j *Job) run(p Phases, read reading) (Report, error) {
 	began := time.Now()
-	lanes := j.lanes()
-	err := j.once(p, lanes)
+	if j.Metrics == nil {
+		j.Metrics = metrics.Discard()
+	}
+	lanes := j.newLanes()
+	err := j.leased(p, lanes, read)
 	report := j.report(lanes, began)
 	var held *HeldError
 	switch {
@@ -45,7 +57,7 @@ func isPhaseEnd(err error) bool {
 	return err == ErrDeadline || err == ErrInterrupted //nolint:errorlint // as above
 }
 
-func (j *Job) once(p Phases, lanes []*lane) (err error) {
+func (j *Job) leased(p Phases, lanes []*lane, read reading) (err error) {
 	unlock, locked, err := j.lock(p.Read)
 	if err != nil {
 		return phaseCause(p.Read, err)
@@ -55,7 +67,7 @@ func (j *Job) once(p Phases, lanes []*lane) (err error) {
 	c := newCommitter(j, func(receiver string, cursor state.Cursor) {
 		for _, l := range lanes {
 			if l.Name == receiver {
-				l.committed = cursor
+				l.committed.Store(&cursor)
 			}
 		}
 	})
@@ -64,7 +76,9 @@ func (j *Job) once(p Phases, lanes []*lane) (err error) {
 	if err := c.acquire(p.Read, locked); err != nil {
 		return phaseCause(p.Read, err)
 	}
-	err = j.underLease(p, c, lanes)
+	j.Metrics.Run.LeaseHeld.Set(1)
+	defer j.Metrics.Run.LeaseHeld.Set(0)
+	err = j.underLease(p, c, lanes, read)
 	if taken(err) {
 		return err
 	}
@@ -107,7 +121,7 @@ func (j *Job) storedHolder(ctx context.Context, lockErr error) string {
 }
 
 // underLease reads and delivers while a goroutine commits and renews.
-func (j *Job) underLease(p Phases, c *committer, lanes []*lane) error {
+func (j *Job) underLease(p Phases, c *committer, lanes []*lane, readAll reading) error {
 	if err := j.begin(p.Read, c, lanes); err != nil {
 		return phaseCause(p.Read, err)
 	}
@@ -126,10 +140,7 @@ func (j *Job) underLease(p Phases, c *committer, lanes []*lane) error {
 			cancelSend(commitErr)
 		}
 	})
-	for _, l := range lanes {
-		l.open(send, c)
-	}
-	readErr := j.read(read, c, lanes)
+	readErr := readAll(Phases{Read: read, Send: send, Commit: p.Commit}, c, lanes)
 	for _, l := range lanes {
 		close(l.inbox)
 	}

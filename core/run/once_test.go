@@ -175,7 +175,7 @@ func TestAFailingReceiverHoldsUpNobody(t *testing.T) {
 		w := newWorld(t, 40)
 		wrong := errors.New("404")
 		job := w.job("good", "bad")
-		job.Receivers[1].Deliver.Sink = stopSink{&service{w, "bad"}, wrong}
+		job.Receivers[1].Deliver.Sink = stopSink{&service{world: w, name: "bad"}, wrong}
 		report, err := job.Once(w.phases())
 		require.ErrorIs(t, err, wrong)
 		w.requireAll("good")

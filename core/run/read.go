@@ -15,25 +15,42 @@ import (
 // full before it goes on without it.
 const patience = 2 * time.Second
 
+// A reader reads pages from one Source for a group of lanes. It is used by one
+// goroutine; two readers of one Job have no lane in common.
+type reader struct {
+	*Job
+	source Source
+	// rewind is told where to begin again when the history was rewritten.
+	rewind func(next state.Cursor) error
+	// again: another reader has read the same pages before. Lanes that wait for
+	// this one must not wait for each other, and what is dropped is known.
+	again bool
+	// counted is the newest version of which dropped is known.
+	counted string
+}
+
 // read hands pages to the lanes until all have caught up, have failed, or ctx
 // ends. Receivers that are at different places share one read from the lowest;
 // one that was let go reads again, from its own place, in a further round.
-func (j *Job) read(ctx context.Context, c *committer, lanes []*lane) error {
-	for first := true; ; first = false {
+func (j *Job) read(p Phases, c *committer, lanes []*lane) error {
+	for _, l := range lanes {
+		l.open(p.Send, c, nil)
+	}
+	r := &reader{Job: j, source: j.Source, rewind: func(next state.Cursor) error { return j.rewindAll(c, lanes, next) }}
+	for {
 		group := behind(lanes)
 		if len(group) == 0 {
 			return nil
 		}
-		if first {
-			j.rewind = func(next state.Cursor) error { return j.rewindAll(c, lanes, next) }
-		} else {
-			j.rewind = func(state.Cursor) error { return errRewrittenMeanwhile }
-		}
-		if err := j.round(ctx, group); err != nil {
+		if err := r.round(p.Read, group); err != nil {
 			return err
 		}
+		r.rewind = tooLate
 	}
 }
+
+// tooLate ends a run whose first pages are out already.
+func tooLate(state.Cursor) error { return errRewrittenMeanwhile }
 
 // behind are the lanes that have more to read, once one of them has room.
 func behind(lanes []*lane) []*lane {
@@ -47,19 +64,15 @@ func behind(lanes []*lane) []*lane {
 	return group
 }
 
-func (j *Job) round(ctx context.Context, group []*lane) error {
+func (r *reader) round(ctx context.Context, group []*lane) error {
 	if err := waitForRoom(ctx, group); err != nil {
 		return err
 	}
-	for page, err := range j.Source.Since(ctx, lowest(group)) {
+	for page, err := range r.source.Since(ctx, lowest(group)) {
 		if err != nil {
 			return fmt.Errorf("read events: %w", err)
 		}
-		if err := j.note(&page); err != nil {
-			return err
-		}
-		j.count(page)
-		reading, err := j.share(ctx, page, group)
+		reading, err := r.take(ctx, page, group)
 		if err != nil {
 			return err
 		}
@@ -68,9 +81,26 @@ func (j *Job) round(ctx context.Context, group []*lane) error {
 		}
 	}
 	for _, l := range group {
-		l.caughtUp = !l.letGo && !l.stopped()
+		if l.caughtUp = !l.letGo && !l.stopped(); l.caughtUp && !r.again {
+			l.note(Delivering, nil)
+		}
 	}
 	return nil
+}
+
+// take hands one page on. It returns how many lanes still read.
+func (r *reader) take(ctx context.Context, page source.Page, group []*lane) (reading int, _ error) {
+	if err := r.note(&page, r.rewind); err != nil {
+		return 0, err
+	}
+	r.count(page)
+	if r.Enricher != nil {
+		// If this fails the page is owed to everyone: a rule on labels would drop what it should match.
+		if err := r.Enricher.Enrich(ctx, page.Events); err != nil {
+			return 0, fmt.Errorf("look up involved objects: %w", err)
+		}
+	}
+	return r.share(ctx, page, group)
 }
 
 // waitForRoom holds the next round until some lane of it can take a page.
@@ -103,15 +133,15 @@ func lowest(group []*lane) state.Cursor {
 
 // share routes a page and offers each lane its part. It returns how many lanes
 // still read.
-func (j *Job) share(ctx context.Context, page source.Page, group []*lane) (reading int, _ error) {
-	parts := j.route(page, group)
+func (r *reader) share(ctx context.Context, page source.Page, group []*lane) (reading int, _ error) {
+	parts := r.route(page, group)
 	for i, l := range group {
 		if l.letGo || l.stopped() {
 			continue
 		}
 		if !l.covers(page) {
 			// What has no place in a history (standard input) cannot be read again.
-			shared := len(group) > 1 && page.Next.ResourceVersion != ""
+			shared := (len(group) > 1 || r.again) && page.Next.ResourceVersion != ""
 			if err := l.offer(ctx, parts[i], page.Next, shared); err != nil {
 				return 0, err
 			}
@@ -124,14 +154,15 @@ func (j *Job) share(ctx context.Context, page source.Page, group []*lane) (readi
 }
 
 // route gives every lane of the group the events that are for it.
-func (j *Job) route(page source.Page, group []*lane) [][]*event.Event {
+func (r *reader) route(page source.Page, group []*lane) [][]*event.Event {
 	parts := make([][]*event.Event, len(group))
-	place := j.places(group)
+	place := r.places(group)
 	var targets []int
 	for _, ev := range page.Events {
-		targets = j.Router.Route(ev, targets[:0])
-		if len(targets) == 0 && j.firstSeen(ev) {
-			j.dropped.Add(1)
+		targets = r.Router.Route(ev, targets[:0])
+		if len(targets) == 0 && !r.again && r.firstSeen(ev) {
+			r.dropped.Add(1)
+			r.Metrics.Route.Dropped.Inc()
 		}
 		for _, target := range targets {
 			if i := place[target]; i >= 0 && !group[i].letGo && group[i].wants(ev) {
@@ -139,7 +170,7 @@ func (j *Job) route(page source.Page, group []*lane) [][]*event.Event {
 			}
 		}
 	}
-	j.seen(page)
+	r.seen(page)
 	return parts
 }
 
@@ -159,6 +190,10 @@ func (j *Job) places(group []*lane) []int {
 
 func (j *Job) count(page source.Page) {
 	j.eventsRead.Add(int64(len(page.Events)))
+	j.Metrics.Source.EventsRead.Add(float64(len(page.Events)))
+	j.active.Store(time.Now().UnixNano())
+	j.mu.Lock()
+	defer j.mu.Unlock()
 	if page.Read != "" && j.readAs != source.Windows {
 		// A read that began as a replay and went on by windows is reported as the latter.
 		j.readAs, j.readReason = page.Read, page.Why
@@ -167,13 +202,13 @@ func (j *Job) count(page source.Page) {
 
 // firstSeen keeps an event that is read again for one receiver from being
 // counted as dropped twice.
-func (j *Job) firstSeen(ev *event.Event) bool {
-	return ev.ResourceVersion == "" || Newer(ev.ResourceVersion, j.counted)
+func (r *reader) firstSeen(ev *event.Event) bool {
+	return ev.ResourceVersion == "" || Newer(ev.ResourceVersion, r.counted)
 }
 
-func (j *Job) seen(page source.Page) {
-	if next := page.Next.ResourceVersion; !fromStart(next) && Newer(next, j.counted) {
-		j.counted = next
+func (r *reader) seen(page source.Page) {
+	if next := page.Next.ResourceVersion; !fromStart(next) && Newer(next, r.counted) {
+		r.counted = next
 	}
 }
 
@@ -188,7 +223,7 @@ func (l *lane) offer(ctx context.Context, events []*event.Event, next state.Curs
 	}
 	select {
 	case l.inbox <- deliver.Parcel{Events: events, Next: next}:
-		l.routed += int64(len(events))
+		l.routed.Add(int64(len(events)))
 		if next.ResourceVersion != "" {
 			l.offered = next
 		}

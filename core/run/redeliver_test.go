@@ -71,7 +71,7 @@ func TestRedeliverRemovesOnlyWhatWasAcknowledged(t *testing.T) {
 			ev := &event.Event{}
 			return ev, json.Unmarshal(raw, ev)
 		}}
-		for i, sink := range []sinks.Sink{&service{w, "a"}, stopSink{&service{w, "down"}, errors.New("404")}} {
+		for i, sink := range []sinks.Sink{&service{world: w, name: "a"}, stopSink{&service{world: w, name: "down"}, errors.New("404")}} {
 			job.Receivers[i].Deliver = deliver.New(deliver.Options{
 				Name: job.Receivers[i].Name, Sink: sink, DeadLetters: again, Batch: deliver.Batch{Records: 4},
 			})

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/packetboat/packetboat/core/source"
+	"github.com/packetboat/packetboat/state"
 )
 
 // Report is what one run did. Its JSON is a documented format.
@@ -43,6 +44,8 @@ type ReceiverReport struct {
 }
 
 func (j *Job) report(lanes []*lane, began time.Time) Report {
+	j.mu.Lock()
+	defer j.mu.Unlock()
 	r := Report{
 		Read: cmp.Or(j.readAs, j.ReadMode), ReadReason: j.readReason, EventsRead: j.eventsRead.Load(), Dropped: j.dropped.Load(), DryRun: j.DryRun,
 		Receivers: map[string]*ReceiverReport{}, CaughtUp: true, Gap: j.gap, Reset: j.reset,
@@ -53,9 +56,13 @@ func (j *Job) report(lanes []*lane, began time.Time) Report {
 	}
 	for _, l := range lanes {
 		s := l.Deliver.Stats()
+		committed := state.Cursor{}
+		if c := l.committed.Load(); c != nil {
+			committed = *c
+		}
 		rr := &ReceiverReport{
 			Delivered: s.Delivered, Refused: s.Refused, DeadLettered: s.DeadLettered, Lost: s.Lost,
-			Owed: l.routed - s.Delivered - s.Refused, Attempts: s.Attempts, ResourceVersion: l.committed.ResourceVersion,
+			Owed: l.routed.Load() - s.Delivered - s.Refused, Attempts: s.Attempts, ResourceVersion: committed.ResourceVersion,
 		}
 		if l.failed() != nil {
 			rr.Error = l.failed().Error()

@@ -56,6 +56,8 @@ func newWorld(t *testing.T, events int) *world {
 
 // add appends events, each at the next version.
 func (w *world) add(n int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	for range n {
 		v := strconv.Itoa(len(w.events) + 1)
 		w.events = append(w.events, &event.Event{Event: corev1.Event{
@@ -96,14 +98,17 @@ func (w *world) cursor(version int) state.Cursor {
 func (w *world) Since(ctx context.Context, from state.Cursor) iter.Seq2[source.Page, error] {
 	return func(yield func(source.Page, error) bool) {
 		first, _ := strconv.Atoi(from.ResourceVersion)
-		last := len(w.events)
+		w.mu.Lock()
+		events := w.events
+		w.mu.Unlock()
+		last := len(events)
 		for first < last {
 			if _, err := w.at("read"); err != nil || ctx.Err() != nil {
 				yield(source.Page{}, errors.Join(err, ctx.Err()))
 				return
 			}
 			next := min(first+3, last)
-			if !yield(source.Page{Events: w.events[first:next], Next: w.cursor(next)}, nil) {
+			if !yield(source.Page{Events: events[first:next], Next: w.cursor(next)}, nil) {
 				return
 			}
 			first = next
@@ -112,10 +117,30 @@ func (w *world) Since(ctx context.Context, from state.Cursor) iter.Seq2[source.P
 	}
 }
 
+// Follow hands out what is there and then looks for more, ten times a second.
+func (w *world) Follow(ctx context.Context, from state.Cursor) iter.Seq2[source.Page, error] {
+	return func(yield func(source.Page, error) bool) {
+		for {
+			for page, err := range w.Since(ctx, from) {
+				if page.Read = source.Following; !yield(page, err) || err != nil {
+					return
+				}
+				from = page.Next
+			}
+			sleep(ctx, 100*time.Millisecond)
+			if ctx.Err() != nil {
+				yield(source.Page{}, context.Cause(ctx))
+				return
+			}
+		}
+	}
+}
+
 // service is one receiver's destination.
 type service struct {
-	world *world
-	name  string
+	world  *world
+	name   string
+	refuse func() error // asked before each Send, may be nil
 }
 
 func (s *service) Limits() sinks.Limits { return sinks.Limits{} }
@@ -133,6 +158,11 @@ func (s *service) Send(ctx context.Context, batch []sinks.Record) error {
 		case <-hold:
 		case <-ctx.Done():
 			return ctx.Err()
+		}
+	}
+	if s.refuse != nil {
+		if err := s.refuse(); err != nil {
+			return err
 		}
 	}
 	time.Sleep(time.Millisecond) // whoever commits too early gets the time to do it
@@ -191,14 +221,14 @@ func (w *world) job(names ...string) *Job {
 	w.dead = false
 	w.mu.Unlock()
 	j := &Job{
-		Source: w, Router: everyone(len(names)), Store: w.store(), EventTTL: time.Hour, ReadMode: "test",
+		Source: w, Again: w, Router: everyone(len(names)), Store: w.store(), EventTTL: time.Hour, ReadMode: "test",
 		Log: slog.New(slog.DiscardHandler), Now: time.Now, Holder: fmt.Sprintf("run-%d", time.Now().UnixNano()),
 	}
 	for _, name := range names {
 		j.Receivers = append(j.Receivers, Receiver{
 			Name: name, Start: sinks.Oldest,
 			Deliver: deliver.New(deliver.Options{
-				Name: name, Sink: &service{w, name}, DeadLetters: &letters{w, name}, Batch: deliver.Batch{Records: 2},
+				Name: name, Sink: &service{world: w, name: name}, DeadLetters: &letters{w, name}, Batch: deliver.Batch{Records: 2},
 				Retry: deliver.Retry{Budget: 5 * time.Second, Initial: time.Second, Max: time.Second},
 			}),
 		})
@@ -225,6 +255,8 @@ func (w *world) stored(receiver string) string {
 // requireAll: every event arrived, none under an ID that is not its own.
 func (w *world) requireAll(receiver string) {
 	w.t.Helper()
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	for _, ev := range w.events {
 		require.Contains(w.t, w.got[receiver], ev.ID(), receiver)
 	}
@@ -234,10 +266,11 @@ func (w *world) requireAll(receiver string) {
 // requireOwed is the invariant: what the checkpoint has passed has arrived.
 func (w *world) requireInvariant() {
 	w.t.Helper()
-	raw := w.storage.Raw()
-	if raw == nil {
+	if w.storage.Raw() == nil {
 		return
 	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	for receiver, cursor := range w.checkpoint().Clusters[w.cluster] {
 		passed, _ := strconv.Atoi(cursor.ResourceVersion)
 		for _, ev := range w.events[:passed] {
