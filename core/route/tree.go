@@ -17,6 +17,7 @@ import (
 // Tree is a compiled Route.
 type Tree struct {
 	root        node
+	counters    int // how many nodes and rules a Counter counts
 	receivers   []string
 	labels      bool
 	annotations bool
@@ -24,6 +25,7 @@ type Tree struct {
 
 type node struct {
 	path   string
+	index  int // of its counter
 	drop   []rule
 	match  []rule
 	routes []node
@@ -31,6 +33,7 @@ type node struct {
 
 type rule struct {
 	path       string
+	index      int // of its counter; a rule below not has none
 	line       int
 	conditions []condition
 	receiver   int // index, -1 for none
@@ -62,7 +65,7 @@ const (
 func Compile(root Route, receivers []string) (*Tree, error) {
 	c := &compiler{receivers: receivers, fields: fields()}
 	tree := &Tree{root: c.route("route", root), receivers: slices.Clone(receivers)}
-	tree.labels, tree.annotations = c.labels, c.annotations
+	tree.labels, tree.annotations, tree.counters = c.labels, c.annotations, c.counters
 	if len(c.errs) > 0 {
 		return nil, errors.Join(c.errs...)
 	}
@@ -75,13 +78,15 @@ func (t *Tree) Uses() (labels, annotations bool) { return t.labels, t.annotation
 
 // Route appends to dst the receivers that get an event: indexes into the
 // receivers given to Compile, ascending, each once.
-func (t *Tree) Route(ev *event.Event, dst []int) []int {
+func (t *Tree) Route(ev *event.Event, dst []int) []int { return t.route(ev, dst, nil) }
+
+func (t *Tree) route(ev *event.Event, dst []int, counted tally) []int {
 	var few [4]uint64
 	hits := few[:]
 	if len(t.receivers) > len(few)*64 {
 		hits = make([]uint64, (len(t.receivers)+63)/64)
 	}
-	t.root.route(ev, hits)
+	t.root.route(ev, hits, counted)
 	for i, word := range hits {
 		for ; word != 0; word &= word - 1 {
 			dst = append(dst, i*64+bits.TrailingZeros64(word))
@@ -90,19 +95,23 @@ func (t *Tree) Route(ev *event.Event, dst []int) []int {
 	return dst
 }
 
-func (n *node) route(ev *event.Event, hits []uint64) {
+func (n *node) route(ev *event.Event, hits []uint64, counted tally) {
+	counted.add(n.index)
 	for i := range n.drop {
 		if n.drop[i].failed(ev) == nil {
+			counted.add(n.drop[i].index)
 			return
 		}
 	}
 	all := true
 	for i := range n.match {
 		r := &n.match[i]
-		switch {
-		case r.failed(ev) != nil:
+		if r.failed(ev) != nil {
 			all = false
-		case r.receiver >= 0:
+			continue
+		}
+		counted.add(r.index)
+		if r.receiver >= 0 {
 			hits[r.receiver/64] |= 1 << (r.receiver % 64)
 		}
 	}
@@ -110,7 +119,7 @@ func (n *node) route(ev *event.Event, hits []uint64) {
 		return
 	}
 	for i := range n.routes {
-		n.routes[i].route(ev, hits)
+		n.routes[i].route(ev, hits, counted)
 	}
 }
 
@@ -146,23 +155,31 @@ type compiler struct {
 	fields      []field
 	labels      bool
 	annotations bool
+	counters    int
 	errs        []error
 }
 
 func (c *compiler) route(path string, r Route) node {
-	n := node{path: path}
+	n := node{path: path, index: c.counter()}
 	for i, rule := range r.Drop {
-		n.drop = append(n.drop, c.rule(fmt.Sprintf("%s.drop[%d]", path, i), rule))
+		compiled := c.rule(fmt.Sprintf("%s.drop[%d]", path, i), rule)
+		compiled.index = c.counter()
+		n.drop = append(n.drop, compiled)
 	}
 	for i, rule := range r.Match {
 		compiled := c.rule(fmt.Sprintf("%s.match[%d]", path, i), rule)
-		compiled.receiver = c.receiver(rule.Receiver)
+		compiled.receiver, compiled.index = c.receiver(rule.Receiver), c.counter()
 		n.match = append(n.match, compiled)
 	}
 	for i, sub := range r.Routes {
 		n.routes = append(n.routes, c.route(fmt.Sprintf("%s.routes[%d]", path, i), sub))
 	}
 	return n
+}
+
+func (c *compiler) counter() int {
+	c.counters++
+	return c.counters - 1
 }
 
 func (c *compiler) rule(path string, r Rule) rule {
