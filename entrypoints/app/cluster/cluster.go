@@ -1,9 +1,10 @@
 // Package cluster makes the client for the cluster whose events are exported.
 //
-// The client speaks protobuf and knows only the API types in use: a full
-// clientset would register every type of Kubernetes. It does no throttling of
-// its own, since API Priority and Fairness protects the server, and no retries:
-// the callers have theirs. A Client may be used concurrently.
+// The client speaks protobuf and knows only the API types in use, and the
+// metadata of all: a full clientset would register every type of Kubernetes. It
+// does no throttling of its own, since API Priority and Fairness protects the
+// server, and no retries: the callers have theirs. A Client may be used
+// concurrently.
 package cluster
 
 import (
@@ -40,7 +41,7 @@ type Config struct {
 
 const protobuf = "application/vnd.kubernetes.protobuf"
 
-// New makes a client for core/v1.
+// New makes a client for core/v1, and for metadata and discovery by absolute path.
 func New(c Config) (*rest.RESTClient, error) {
 	config, err := load(c)
 	if err != nil {
@@ -51,6 +52,9 @@ func New(c Config) (*rest.RESTClient, error) {
 		&corev1.Event{}, &corev1.EventList{}, &corev1.ConfigMap{}, &corev1.Namespace{})
 	metav1.AddToGroupVersion(scheme, corev1.SchemeGroupVersion)
 	metav1.AddToGroupVersion(scheme, metav1.SchemeGroupVersion)
+	if err := metav1.AddMetaToScheme(scheme); err != nil { // metadata of objects of any kind
+		return nil, fmt.Errorf("make a client for the cluster: %w", err)
+	}
 
 	version := corev1.SchemeGroupVersion
 	config.GroupVersion, config.APIPath = &version, "/api"
@@ -71,6 +75,17 @@ func New(c Config) (*rest.RESTClient, error) {
 		return nil, fmt.Errorf("make a client for the cluster: %w", err)
 	}
 	return client, nil
+}
+
+// REST is the configuration for a client of another API group: how to reach the
+// cluster, and as whom.
+func REST(c Config) (*rest.Config, error) {
+	config, err := load(c)
+	if err != nil {
+		return nil, fmt.Errorf("find the cluster: %w", err)
+	}
+	config.UserAgent = c.UserAgent
+	return config, nil
 }
 
 func load(c Config) (*rest.Config, error) {
