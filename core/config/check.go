@@ -59,12 +59,12 @@ func (l *loader) checkTop(root *yaml.Node) {
 	if c.MetricsNamePrefix != "" && !metricsNamePrefix.MatchString(c.MetricsNamePrefix) {
 		l.wrong(top, "metricsNamePrefix", "must match "+metricsNamePrefix.String(), "such as event_exporter_")
 	}
+	l.checkMetrics(top)
 	if c.CacheSize < 0 {
 		l.wrong(top, "cacheSize", "cannot be negative", "")
 	}
-	if c.LeaderElection.ID == "" {
-		c.LeaderElection.ID = defaults().LeaderElection.ID
-	}
+	l.checkLeaderElection(top)
+	l.checkWatch(top)
 	if c.Cluster.InCluster && c.Cluster.Kubeconfig != "" {
 		l.wrong(top, "cluster.kubeconfig", "one way to the cluster only: kubeconfig or inCluster", "")
 	}

@@ -55,13 +55,18 @@ type Config struct {
 	KubeBurst int     `yaml:"kubeBurst"`
 	// MetricsNamePrefix is put before the names of upstream's metrics; it ends in "_".
 	MetricsNamePrefix string `yaml:"metricsNamePrefix"`
+	// Metrics says where a run pushes its metrics to; default nowhere.
+	Metrics Metrics `yaml:"metrics"`
 	// OmitLookup leaves involved objects alone: no labels, annotations, owners.
 	OmitLookup bool `yaml:"omitLookup"`
-	// CacheSize is how many involved objects are remembered; default 1024.
+	// Enrich says of which kinds they are looked up.
+	Enrich Enrich `yaml:"enrich"`
+	// CacheSize is how many involved objects are remembered; default 4096, 0 is the default.
 	CacheSize int `yaml:"cacheSize"`
-	// CacheTTL and MappingCacheSize are keys of forks, taken and not used.
-	CacheTTL         time.Duration `yaml:"cacheTTL"`
-	MappingCacheSize int           `yaml:"mappingCacheSize"`
+	// CacheTTL is for how long; default 10m, 0 is the default.
+	CacheTTL time.Duration `yaml:"cacheTTL"`
+	// MappingCacheSize is a key of a fork, taken and not used.
+	MappingCacheSize int `yaml:"mappingCacheSize"`
 	// ReportUpdates is the default of Receiver.ReportUpdates; default true.
 	ReportUpdates bool `yaml:"reportUpdates"`
 
@@ -69,17 +74,12 @@ type Config struct {
 	Checkpoint *Checkpoint `yaml:"-"`
 	Cluster    Cluster     `yaml:"cluster"`
 	Source     Source      `yaml:"source"`
+	Watch      Watch       `yaml:"watch"`
 	// Delivery is the default of Receiver.Delivery.
 	Delivery Delivery `yaml:"delivery"`
 	// DeadLetter is where events go that a receiver will never accept; nil if
 	// they are logged and count as lost.
 	DeadLetter *DeadLetter `yaml:"-"`
-}
-
-// LeaderElection is for watch mode with several replicas.
-type LeaderElection struct {
-	Enabled bool   `yaml:"enabled"`
-	ID      string `yaml:"leaderElectionID"` // default kubernetes-event-exporter
 }
 
 // Checkpoint is a store by its kind, with the Config that Kind.Open takes.
@@ -159,9 +159,11 @@ type DeadLetter struct {
 func defaults() *Config {
 	return &Config{
 		LogLevel: "info", LogFormat: "pretty",
-		LeaderElection: LeaderElection{ID: "kubernetes-event-exporter"},
-		CacheSize:      1024, ReportUpdates: true,
-		Source: Source{Marker: MarkerAuto, EventTTL: time.Hour},
+		LeaderElection: defaultLeaderElection(),
+		CacheSize:      4096, CacheTTL: 10 * time.Minute, ReportUpdates: true,
+		Source:  Source{Marker: MarkerAuto, EventTTL: time.Hour},
+		Metrics: Metrics{Interval: time.Minute},
+		Watch:   defaultWatch(),
 		Delivery: Delivery{
 			Batch: Batch{Age: time.Second}, Concurrency: 1, Timeout: 30 * time.Second,
 			Retry: Retry{Budget: 2 * time.Minute, Initial: 500 * time.Millisecond, Max: 30 * time.Second},

@@ -51,7 +51,7 @@ func TestDefaults(t *testing.T) {
 	assert.Equal(t, "info", cfg.LogLevel)
 	assert.Equal(t, "pretty", cfg.LogFormat)
 	assert.Equal(t, "kubernetes-event-exporter", cfg.LeaderElection.ID)
-	assert.Equal(t, 1024, cfg.CacheSize)
+	assert.Equal(t, 4096, cfg.CacheSize)
 	assert.Zero(t, cfg.FirstRunAge(), "without an age the first run starts as source.start says")
 	assert.Empty(t, cfg.Namespaces())
 	assert.Nil(t, cfg.Checkpoint)
