@@ -14,6 +14,8 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/packetboat/packetboat/core/event"
 )
 
@@ -75,6 +77,8 @@ type Env struct {
 	Log      *slog.Logger
 	Now      func() time.Time
 	Version  string // of this program, for a User-Agent
+	// Metrics is where a sink may show metrics of its own; nil if nobody looks.
+	Metrics prometheus.Registerer
 }
 
 // Compiler compiles what a Config holds. Whatever is compiled is executed once

@@ -6,6 +6,7 @@ import (
 	"github.com/packetboat/packetboat/sinks"
 	"github.com/packetboat/packetboat/sinks/file"
 	"github.com/packetboat/packetboat/sinks/pipe"
+	"github.com/packetboat/packetboat/sinks/prometheus"
 	"github.com/packetboat/packetboat/sinks/stdout"
 	"github.com/packetboat/packetboat/sinks/webhook"
 )
@@ -15,6 +16,7 @@ func Kinds() []sinks.Kind {
 	return []sinks.Kind{
 		file.Kind,
 		pipe.Kind,
+		prometheus.Kind,
 		stdout.Kind,
 		webhook.Kind,
 	}

@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
 
@@ -120,6 +121,7 @@ func Env(w interface{ Write(p []byte) (int, error) }) sinks.Env {
 		Log:      slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Now:      func() time.Time { return Now },
 		Version:  "0.0.0-test",
+		Metrics:  prometheus.NewRegistry(),
 	}
 }
 
