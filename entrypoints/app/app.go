@@ -20,6 +20,8 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/packetboat/packetboat/core/config"
+	"github.com/packetboat/packetboat/core/enrich"
+	"github.com/packetboat/packetboat/core/metrics"
 	"github.com/packetboat/packetboat/core/run"
 	"github.com/packetboat/packetboat/core/source"
 	"github.com/packetboat/packetboat/entrypoints/app/cluster"
@@ -49,6 +51,7 @@ type Options struct {
 	LogFormat  LogFormat // goes before the configuration's logFormat
 
 	Stdin  io.Reader
+	Stdout io.Writer // for metrics that are printed
 	Stderr io.Writer // for the log
 }
 
@@ -59,9 +62,12 @@ type App struct {
 	Warnings []config.Problem // of the configuration
 	Log      *slog.Logger
 
-	meter  source.Meter
-	client *rest.RESTClient
-	store  state.Store
+	meter   source.Meter
+	client  *rest.RESTClient
+	store   state.Store
+	lookups *enrich.Enricher // made once: what it remembers is of use to the next run
+	counted *metrics.Metrics // of all runs
+	unnamed bool             // the checkpoint is where watch mode puts it, nobody has named it
 }
 
 // ConfigError says that a configuration cannot be used.
@@ -146,6 +152,15 @@ func (a *App) Client() (rest.Interface, error) {
 	if a.client != nil {
 		return a.client, nil
 	}
+	client, err := cluster.New(a.clusterConfig())
+	if err != nil {
+		return nil, &UsageError{err}
+	}
+	a.client = client
+	return client, nil
+}
+
+func (a *App) clusterConfig() cluster.Config {
 	c := cluster.Config{
 		Kubeconfig: a.Config.Cluster.Kubeconfig, InCluster: a.Config.Cluster.InCluster,
 		QPS: a.Config.KubeQPS, Burst: a.Config.KubeBurst,
@@ -154,15 +169,19 @@ func (a *App) Client() (rest.Interface, error) {
 	if a.Kubeconfig != "" {
 		c.Kubeconfig, c.InCluster = a.Kubeconfig, false
 	}
-	client, err := cluster.New(c)
+	return c
+}
+
+// restConfig is for what has a client of its own.
+func (a *App) restConfig() (*rest.Config, error) {
+	config, err := cluster.REST(a.clusterConfig())
 	if err != nil {
 		return nil, &UsageError{err}
 	}
-	a.client = client
-	return client, nil
+	return config, nil
 }
 
-func (a *App) clusterSource(marker *source.Marker) (*source.Source, error) {
+func (a *App) clusterSource(marker *source.Marker, m *metrics.Metrics) (*source.Source, error) {
 	client, err := a.Client()
 	if err != nil {
 		return nil, err
@@ -172,7 +191,8 @@ func (a *App) clusterSource(marker *source.Marker) (*source.Source, error) {
 		REST: client, Meter: &a.meter, ClusterName: a.Config.ClusterName,
 		Namespaces: a.Config.Namespaces(), ExcludeNamespaces: s.ExcludeNamespaces,
 		PageBytes: int(s.PageBytes), Memory: int(s.Memory), EventTTL: s.EventTTL,
-		Marker: marker, ExportMarker: s.ExportMarker, Quiet: s.QuietPeriod, Log: a.Log,
+		Marker: marker, ExportMarker: s.ExportMarker, Quiet: s.QuietPeriod, Heartbeat: a.Config.Watch.Heartbeat,
+		Metrics: m.Source, Log: a.Log,
 	})
 	limitMemory(events.Memory)
 	return events, nil

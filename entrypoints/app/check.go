@@ -6,6 +6,7 @@ import (
 	"log/slog"
 
 	"github.com/packetboat/packetboat/core/config"
+	"github.com/packetboat/packetboat/core/metrics"
 )
 
 // Check finds everything that is wrong with a configuration, or surely not
@@ -19,7 +20,7 @@ func Check(ctx context.Context, o Options) ([]config.Problem, error) {
 	if a.Config != nil {
 		problems = append(problems, config.Lint(a.Config)...)
 		a.Log = slog.New(slog.DiscardHandler)
-		_, err := a.openSinks(ctx)
+		_, err := a.openSinks(ctx, metrics.Discard())
 		problems = append(problems, a.Warnings...)
 		var wrong *ConfigError
 		if errors.As(err, &wrong) {

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/packetboat/packetboat/core/event"
+	"github.com/packetboat/packetboat/core/metrics"
 	"github.com/packetboat/packetboat/core/run"
 	"github.com/packetboat/packetboat/core/source"
 	"github.com/packetboat/packetboat/state"
@@ -36,7 +37,7 @@ func (a *App) Redeliver(ctx context.Context, only string) (run.Redelivered, erro
 	if only != "" && !a.configured(only) {
 		return run.Redelivered{}, usage("receiver %q is not in the configuration", only)
 	}
-	opened, err := a.openSinks(ctx)
+	opened, err := a.openSinks(ctx, metrics.Discard())
 	if err != nil {
 		return run.Redelivered{}, err
 	}
@@ -50,7 +51,7 @@ func (a *App) Redeliver(ctx context.Context, only string) (run.Redelivered, erro
 	job := &run.Job{}
 	for _, r := range opened {
 		if only == "" || r.Name == only {
-			job.Receivers = append(job.Receivers, a.receiver(r, again, false))
+			job.Receivers = append(job.Receivers, a.receiver(r, again, false, metrics.Discard()))
 		}
 	}
 	defer a.closeSinks(ctx, job)

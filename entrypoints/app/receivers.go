@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/packetboat/packetboat/core/config"
+	"github.com/packetboat/packetboat/core/metrics"
 	"github.com/packetboat/packetboat/core/render"
 	"github.com/packetboat/packetboat/sinks"
 )
@@ -13,19 +14,22 @@ import (
 type opened struct {
 	config.Receiver
 	sink sinks.Sink
-	uses render.Uses // what its templates and layout can see of the involved object
+	uses render.Uses // what its payload and templates can see of the involved object
 }
 
 // openSinks opens every receiver's sink, which compiles its templates. All that
 // is wrong is told, not only the first.
-func (a *App) openSinks(ctx context.Context) ([]opened, error) {
+func (a *App) openSinks(ctx context.Context, m *metrics.Metrics) ([]opened, error) {
+	env := sinks.Env{Now: time.Now, Version: a.Version}
+	if m.Registry != nil {
+		env.Metrics = m.Registry
+	}
 	var all []opened
 	var problems []config.Problem
 	for _, r := range a.Config.Receivers {
 		compiler := render.NewCompiler()
-		sink, err := r.Kind.Open(ctx, r.Config, sinks.Env{
-			Receiver: r.Name, Compiler: compiler, Log: a.Log.With("receiver", r.Name), Now: time.Now, Version: a.Version,
-		})
+		env.Receiver, env.Compiler, env.Log = r.Name, compiler, a.Log.With("receiver", r.Name)
+		sink, err := r.Kind.Open(ctx, r.Config, env)
 		for _, warning := range compiler.Warnings() {
 			for _, p := range config.ProblemFrom(warning, a.ConfigFile, r.Key) {
 				p.Severity = config.Warning
@@ -41,25 +45,10 @@ func (a *App) openSinks(ctx context.Context) ([]opened, error) {
 			}
 			continue
 		}
-		all = append(all, opened{r, sink, compiler.Uses()})
+		all = append(all, opened{r, sink, seenBy(compiler)})
 	}
 	if len(problems) > 0 {
 		return nil, &ConfigError{problems}
 	}
 	return all, nil
-}
-
-// warnAboutLabels says once that this run does not look up what the
-// configuration asks for by name.
-func (a *App) warnAboutLabels(receivers []opened) {
-	labels, annotations := a.Config.Tree.Uses()
-	if labels || annotations {
-		a.Log.Warn("rules ask for labels or annotations of the involved object, which are not looked up in the cluster by this release: those rules match nothing")
-	}
-	for _, r := range receivers {
-		if r.uses.Any() && !a.Config.OmitLookup {
-			a.Log.Warn("a template asks for metadata of the involved object, which is not looked up in the cluster by this release: it renders empty", "receiver", r.Name)
-			return
-		}
-	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/packetboat/packetboat/core/config"
 	"github.com/packetboat/packetboat/core/deliver"
+	"github.com/packetboat/packetboat/core/metrics"
 	"github.com/packetboat/packetboat/core/run"
 	"github.com/packetboat/packetboat/core/source"
 	"github.com/packetboat/packetboat/sinks"
@@ -43,7 +44,8 @@ func (a *App) Run(ctx context.Context, o RunOptions) (run.Report, error) {
 	// The next run of this App opens its receivers, and finds their warnings, anew.
 	defer func(warnings []config.Problem) { a.Warnings = warnings }(a.Warnings)
 	requests, bytes := a.meter.Requests(), a.meter.Bytes()
-	job, err := a.job(ctx, o.DryRun)
+	counted := a.runMetrics()
+	job, err := a.job(ctx, o.DryRun, counted)
 	if err != nil {
 		return run.Report{}, err
 	}
@@ -55,7 +57,9 @@ func (a *App) Run(ctx context.Context, o RunOptions) (run.Report, error) {
 		stop := a.follow(job, o.Progress)
 		defer stop()
 	}
+	began := time.Now()
 	report, err := job.Once(phases)
+	a.pushRun(ctx, counted, job, report, err, time.Since(began))
 	// The client, and with it the meter, may be older than this run.
 	report.Requests -= min(requests, report.Requests)
 	report.BytesRead -= min(bytes, report.BytesRead)
@@ -100,8 +104,8 @@ func (a *App) closeSinks(ctx context.Context, job *run.Job) {
 	}
 }
 
-func (a *App) job(ctx context.Context, dryRun bool) (*run.Job, error) {
-	receivers, err := a.openSinks(ctx)
+func (a *App) job(ctx context.Context, dryRun bool, m *metrics.Metrics) (*run.Job, error) {
+	receivers, err := a.openSinks(ctx, m)
 	if err != nil {
 		return nil, err
 	}
@@ -113,24 +117,19 @@ func (a *App) job(ctx context.Context, dryRun bool) (*run.Job, error) {
 	if err != nil {
 		return nil, err
 	}
-	job := &run.Job{
-		Router: a.Config.Tree, Store: store, Holder: holder(), EventTTL: a.Config.Source.EventTTL,
-		ResetSince: a.Config.Source.ResetSince, ReportNotices: a.Config.Source.ReportGaps,
-		DryRun: dryRun, Log: a.Log, Now: time.Now,
-	}
+	job := a.newJob(store, m)
+	job.DryRun = dryRun
 	if a.Events != "" {
 		if err := a.checkEvents(); err != nil {
 			return nil, err
 		}
 		job.Source, job.ReadMode = source.NewFile(a.openEvents, a.Config.ClusterName, a.Checkpoint != ""), "file"
 	} else {
-		a.warnAboutLabels(receivers)
-		job.Meter, job.ReadMode = &a.meter, "windows"
 		marker := a.marker(store)
 		if dryRun {
 			marker = nil
 		}
-		if job.Source, err = a.clusterSource(marker); err != nil {
+		if err := a.readCluster(job, receivers, marker); err != nil {
 			return nil, err
 		}
 	}
@@ -138,12 +137,39 @@ func (a *App) job(ctx context.Context, dryRun bool) (*run.Job, error) {
 		job.Store, letters = dryStore{store}, dryLetters{}
 	}
 	for _, r := range receivers {
-		job.Receivers = append(job.Receivers, a.receiver(r, letters, dryRun))
+		job.Receivers = append(job.Receivers, a.receiver(r, letters, dryRun, m))
 	}
 	return job, nil
 }
 
-func (a *App) receiver(r opened, letters state.DeadLetters, dryRun bool) run.Receiver {
+// newJob is what every job needs, whatever it reads and however long.
+func (a *App) newJob(store state.Store, m *metrics.Metrics) *run.Job {
+	return &run.Job{
+		Router: a.Config.Tree, Store: store, Holder: holder(), EventTTL: a.Config.Source.EventTTL,
+		ResetSince: a.Config.Source.ResetSince, ReportNotices: a.Config.Source.ReportGaps,
+		Metrics: m, Log: a.Log, Now: time.Now,
+	}
+}
+
+// readCluster makes a job read the cluster, and what is to be known of its objects.
+func (a *App) readCluster(job *run.Job, receivers []opened, marker *source.Marker) error {
+	job.Meter, job.ReadMode = &a.meter, source.Windows
+	events, err := a.clusterSource(marker, job.Metrics)
+	if err != nil {
+		return err
+	}
+	job.Source = events
+	enricher, err := a.enricher(receivers, job.Metrics)
+	if err != nil {
+		return err
+	}
+	if enricher != nil {
+		job.Enricher = enricher
+	}
+	return nil
+}
+
+func (a *App) receiver(r opened, letters state.DeadLetters, dryRun bool, m *metrics.Metrics) run.Receiver {
 	sink, d := r.sink, r.Delivery
 	if dryRun {
 		sink = drySink{sink}
@@ -162,7 +188,8 @@ func (a *App) receiver(r opened, letters state.DeadLetters, dryRun bool) run.Rec
 		Name: r.Name, RenamedFrom: r.RenamedFrom, Start: start, StartAge: age,
 		MaxAge: r.MaxAge, OmitUpdates: !r.ReportUpdates,
 		Deliver: deliver.New(deliver.Options{
-			Name: r.Name, Sink: sink, DeadLetters: letters, Log: a.Log.With("receiver", r.Name),
+			Name: r.Name, Sink: sink, DeadLetters: letters,
+			Metrics: m.Receiver(r.Name), Log: a.Log.With("receiver", r.Name),
 			Batch:       deliver.Batch{Records: d.Batch.Size, Bytes: int(d.Batch.Bytes), Age: d.Batch.Age},
 			Concurrency: d.Concurrency, Timeout: d.Timeout,
 			Retry: deliver.Retry{Budget: d.Retry.Budget, Initial: d.Retry.Initial, Max: d.Retry.Max},

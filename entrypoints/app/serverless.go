@@ -124,7 +124,7 @@ func (f *Function) open() error {
 	a, err := New(Options{
 		ConfigFile: cmp.Or(os.Getenv(EnvConfig), bundledConfig()),
 		Checkpoint: os.Getenv(EnvCheckpoint), Kubeconfig: os.Getenv(EnvKubeconfig),
-		LogFormat: f.options.LogFormat, Version: f.options.Version, Stderr: f.options.Stderr,
+		LogFormat: f.options.LogFormat, Version: f.options.Version, Stdout: os.Stdout, Stderr: f.options.Stderr,
 	})
 	if err != nil {
 		return err

@@ -6,8 +6,8 @@ import (
 	"slices"
 	"time"
 
-	"github.com/packetboat/packetboat/core/event"
-	"github.com/packetboat/packetboat/core/run"
+	"github.com/packetboat/packetboat/core/metrics"
+	"github.com/packetboat/packetboat/core/source"
 	"github.com/packetboat/packetboat/state"
 )
 
@@ -17,6 +17,7 @@ type Status struct {
 	Revision   int64            `json:"revision"`
 	Lease      *state.Lease     `json:"lease"` // null while no run is at work
 	Cluster    string           `json:"cluster"`
+	Heartbeat  *Heartbeat       `json:"heartbeat"` // null if there is none, or it may not be read
 	Receivers  []ReceiverStatus `json:"receivers"`
 }
 
@@ -38,6 +39,25 @@ type ReceiverStatus struct {
 // Status reads the checkpoint and the cluster; it writes nothing and takes no
 // lease.
 func (a *App) Status(ctx context.Context) (Status, error) {
+	r := StatusReader{app: a}
+	return r.Read(ctx)
+}
+
+// A StatusReader looks again and again. What its first look has counted it
+// remembers, so that each further one costs by what is new since then. After an
+// error it may be asked again. It is used by one goroutine.
+type StatusReader struct {
+	app    *App
+	events *source.Source
+	tally  tally
+}
+
+// StatusReader makes one; it connects to nothing.
+func (a *App) StatusReader() *StatusReader { return &StatusReader{app: a} }
+
+// Read is the status now.
+func (r *StatusReader) Read(ctx context.Context) (Status, error) {
+	a := r.app
 	checkpoint, err := a.Load(ctx)
 	if err != nil {
 		return Status{}, err
@@ -46,34 +66,45 @@ func (a *App) Status(ctx context.Context) (Status, error) {
 	if checkpoint.Lease.Holder != "" {
 		s.Lease = &checkpoint.Lease
 	}
-	events, err := a.clusterSource(nil)
-	if err != nil {
-		return s, err
+	if r.events == nil {
+		if r.events, err = a.clusterSource(nil, metrics.Discard()); err != nil {
+			return s, err
+		}
 	}
-	position, err := events.Position(ctx)
+	position, err := r.events.Position(ctx)
 	if err != nil {
 		return s, err
 	}
 	s.Cluster = position.Cluster
-	owed, err := a.owed(ctx, events, checkpoint.Clusters[position.Cluster])
+	if s.Heartbeat, err = a.heartbeat(ctx, position.Cursor.ReadAt); err != nil {
+		return s, err
+	}
+	owed, err := a.owed(ctx, r.events, checkpoint.Clusters[position.Cluster], &r.tally)
 	if err != nil {
 		return s, err
 	}
+	s.Receivers = a.receiverStatuses(checkpoint, position, owed)
+	return s, nil
+}
+
+// receiverStatuses are those with a cursor, in whatever cluster, and those that
+// are configured and have none.
+func (a *App) receiverStatuses(checkpoint state.Checkpoint, position source.Position, owed map[string]int64) (all []ReceiverStatus) {
 	for _, uid := range slices.Sorted(maps.Keys(checkpoint.Clusters)) {
 		for _, name := range slices.Sorted(maps.Keys(checkpoint.Clusters[uid])) {
 			r := receiverStatus(uid, name, checkpoint.Clusters[uid][name], position.Cursor.ReadAt)
 			if n, ok := owed[name]; ok && uid == position.Cluster {
 				r.Owed = &n
 			}
-			s.Receivers = append(s.Receivers, r)
+			all = append(all, r)
 		}
 	}
 	for _, r := range a.Config.Receivers {
 		if _, known := owed[r.Name]; !known {
-			s.Receivers = append(s.Receivers, ReceiverStatus{Cluster: position.Cluster, Receiver: r.Name})
+			all = append(all, ReceiverStatus{Cluster: position.Cluster, Receiver: r.Name})
 		}
 	}
-	return s, nil
+	return all
 }
 
 func receiverStatus(uid, name string, cursor state.Cursor, now time.Time) ReceiverStatus {
@@ -83,42 +114,4 @@ func receiverStatus(uid, name string, cursor state.Cursor, now time.Time) Receiv
 		r.ReadAt, r.AgeSeconds = &cursor.ReadAt, &age
 	}
 	return r
-}
-
-// owed counts, in one read from the oldest cursor, what each configured receiver
-// has not got yet.
-func (a *App) owed(ctx context.Context, events run.Source, cursors map[string]state.Cursor) (map[string]int64, error) {
-	owed := map[string]int64{}
-	var from *state.Cursor
-	for _, r := range a.Config.Receivers {
-		cursor, known := cursors[r.Name]
-		if !known {
-			continue
-		}
-		owed[r.Name] = 0
-		if from == nil || run.Newer(from.ResourceVersion, cursor.ResourceVersion) {
-			from = &cursor
-		}
-	}
-	if from == nil {
-		return owed, nil
-	}
-	for page, err := range events.Since(ctx, *from) {
-		if err != nil {
-			return nil, err
-		}
-		for _, ev := range page.Events {
-			a.countOwed(ev, cursors, owed)
-		}
-	}
-	return owed, nil
-}
-
-func (a *App) countOwed(ev *event.Event, cursors map[string]state.Cursor, owed map[string]int64) {
-	for _, i := range a.Config.Tree.Route(ev, nil) {
-		name := a.Config.Receivers[i].Name
-		if cursor, known := cursors[name]; known && run.Newer(ev.ResourceVersion, cursor.ResourceVersion) {
-			owed[name]++
-		}
-	}
 }

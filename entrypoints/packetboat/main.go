@@ -49,7 +49,7 @@ func execute(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 
 	c := &command{stdin: stdin, stdout: stdout, stderr: stderr, stop: stop}
 	root := c.root()
-	root.SetArgs(args)
+	root.SetArgs(fromUpstream(args))
 	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
@@ -78,7 +78,8 @@ func (c *command) root() *cobra.Command {
 		Use:   "packetboat",
 		Short: "Carry Kubernetes events to where people and systems need them, in batches and without loss",
 		Long: "packetboat reads the events of a cluster since a checkpoint, routes them, delivers them in\n" +
-			"batches and then commits the checkpoint. A run that dies anywhere is repaired by the next.\n\n" +
+			"batches and then commits the checkpoint: once (run), or on and on (watch). A run that dies\n" +
+			"anywhere is repaired by the next.\n\n" +
 			"Exit codes: 0 done (or another run is at work), 1 something is owed because of an error,\n" +
 			"2 usage, configuration or an unreadable checkpoint, 3 behind (only with --fail-if-behind).",
 		Version:       buildVersion(),
@@ -89,7 +90,7 @@ func (c *command) root() *cobra.Command {
 		c.began = true
 		return &app.UsageError{Err: fmt.Errorf("%w (see %s --help)", err, cmd.CommandPath())}
 	})
-	root.AddCommand(c.runCommand(), c.checkCommand(), c.explainCommand(), c.statusCommand(), c.checkpointCommand(),
+	root.AddCommand(c.runCommand(), c.watchCommand(), c.checkCommand(), c.explainCommand(), c.statusCommand(), c.checkpointCommand(),
 		c.redeliverCommand())
 	return root
 }
@@ -106,7 +107,7 @@ func (c *command) configFlags(cmd *cobra.Command) {
 		}
 		return nil
 	}
-	c.options.Stdin, c.options.Stderr, c.options.Version = c.stdin, c.stderr, buildVersion()
+	c.options.Stdin, c.options.Stdout, c.options.Stderr, c.options.Version = c.stdin, c.stdout, c.stderr, buildVersion()
 }
 
 // clusterFlags are those of every subcommand that reads a cluster or its checkpoint.

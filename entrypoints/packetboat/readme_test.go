@@ -1,15 +1,19 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -126,13 +130,14 @@ func TestReadmeManifests(t *testing.T) {
 		"Role":               "/apis/rbac.authorization.k8s.io/v1/namespaces/monitoring/roles/",
 		"RoleBinding":        "/apis/rbac.authorization.k8s.io/v1/namespaces/monitoring/rolebindings/",
 		"CronJob":            "/apis/batch/v1/namespaces/monitoring/cronjobs/",
+		"Deployment":         "/apis/apps/v1/namespaces/monitoring/deployments/",
 	}
 	manifests := yaml.NewDecoder(strings.NewReader(strings.Join(readme(t, "yaml manifest"), "---\n")))
 	for applied := 0; ; applied++ {
 		var object map[string]any
 		err := manifests.Decode(&object)
 		if err == io.EOF { //nolint:errorlint // Decode returns it bare
-			require.Equal(t, len(paths), applied)
+			require.Equal(t, len(paths)+2, applied, "two Roles and two RoleBindings")
 			break
 		}
 		require.NoError(t, err)
@@ -153,6 +158,40 @@ func TestReadmeManifests(t *testing.T) {
 		require.NotContains(t, said, "no marker is written")
 		assert.EqualValues(t, want.delivered, report.Receivers["archive"].Delivered, "run %d", i)
 		assert.Equal(t, want.read, report.Read, "run %d", i)
+	}
+	watchReadme(t, cluster)
+}
+
+// watchReadme follows with the README's configuration for that, and exactly the
+// rights of its manifests.
+func watchReadme(t *testing.T, cluster *local.Cluster) {
+	t.Helper()
+	t.Setenv("POD_NAMESPACE", "monitoring")
+	blocks := readme(t, "yaml config")
+	at := slices.IndexFunc(blocks, func(block string) bool { return strings.Contains(block, "commitInterval") })
+	require.GreaterOrEqual(t, at, 0)
+	file := filepath.Join(t.TempDir(), "config.yaml")
+	require.NoError(t, os.WriteFile(file, []byte("logLevel: info\n"+blocks[at]), 0o600))
+	stop, done := make(chan struct{}), make(chan error)
+	said, log := io.Pipe()
+	go func() {
+		err := app.Watch(t.Context(), app.Options{
+			ConfigFile: file, Kubeconfig: cluster.Kubeconfig(local.Packetboat), Stdout: io.Discard, Stderr: log,
+		}, app.WatchOptions{MetricsAddress: "127.0.0.1:0", Grace: 5 * time.Second, Stop: stop})
+		_ = log.Close()
+		done <- err
+	}()
+	var text strings.Builder
+	for lines := bufio.NewScanner(said); lines.Scan(); {
+		fmt.Fprintln(&text, lines.Text())
+		if strings.Contains(lines.Text(), "following the cluster") {
+			close(stop) // it is said once
+		}
+	}
+	require.NoError(t, <-done, text.String())
+	require.Contains(t, text.String(), "following the cluster")
+	for _, want := range []string{"configmaps", "leases", "kube-system", "marker", "cannot list", "cannot watch"} {
+		assert.NotContains(t, text.String(), want)
 	}
 }
 

@@ -221,10 +221,10 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 
 // sendSignal sends a signal to what runs in the background.
 //
-//	signal TERM|INT|STOP|CONT
+//	signal TERM|INT|HUP|STOP|CONT
 func sendSignal(ts *testscript.TestScript, neg bool, args []string) {
 	signals := map[string]syscall.Signal{
-		"TERM": syscall.SIGTERM, "INT": syscall.SIGINT, "STOP": syscall.SIGSTOP, "CONT": syscall.SIGCONT,
+		"TERM": syscall.SIGTERM, "INT": syscall.SIGINT, "HUP": syscall.SIGHUP, "STOP": syscall.SIGSTOP, "CONT": syscall.SIGCONT,
 	}
 	if neg || len(args) != 1 || signals[args[0]] == 0 {
 		ts.Fatalf("usage: signal %s", slices.Sorted(maps.Keys(signals)))
