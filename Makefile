@@ -47,6 +47,10 @@ live: controlplane ## the same suites at full length: LIVE=1 for CI, LIVE=all fo
 	@deploy/local/demo/peers.sh
 	LIVE=$(or $(LIVE),1) $(TEST) ./...
 
+.PHONY: soak
+soak: controlplane ## 20 minutes of simulated life of `packetboat watch`, with faults; SOAK=2m SOAK_SEED=N
+	SOAK=$(or $(SOAK),20m) go test $(RACE) -timeout 60m -count 1 -v -run TestSoak ./entrypoints/soak
+
 .PHONY: lint
 lint: $(GOLANGCI_LINT) ## vet, static analysis, formatting and the import rule
 	$(GOLANGCI_LINT) run ./...
@@ -58,7 +62,7 @@ fmt: $(GOLANGCI_LINT) ## format the code
 
 .PHONY: docs
 docs: ## write the generated parts of the documentation anew; a test says when they are old
-	go test ./sinks/all -run TestTheTableInTheReadmeIsTrue -update
+	go test ./sinks/all ./core/metrics -run TestTheTableInTheReadmeIsTrue -update
 
 .PHONY: local-up
 local-up: ## start etcd and Kubernetes on loopback, write .local/kubeconfig; EVENT_TTL=10m COMPACTION_INTERVAL=30s

@@ -17,17 +17,6 @@ import (
 	"github.com/packetboat/packetboat/core/run"
 )
 
-// buildCommand makes the command as it is shipped.
-func buildCommand(t *testing.T) (binary string) {
-	t.Helper()
-	binary = filepath.Join(t.TempDir(), "packetboat")
-	cmd := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-o", binary, "../packetboat")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=")
-	out, err := cmd.CombinedOutput()
-	require.NoError(t, err, "%s", out)
-	return binary
-}
-
 // command is the command with everything that its runs have in common.
 type command struct {
 	binary, dir, kubeconfig string

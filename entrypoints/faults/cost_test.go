@@ -16,6 +16,7 @@ import (
 	"github.com/packetboat/packetboat/deploy/local"
 	"github.com/packetboat/packetboat/deploy/local/load"
 	"github.com/packetboat/packetboat/deploy/local/localtest"
+	"github.com/packetboat/packetboat/entrypoints/proving"
 )
 
 // Several namespaces are read at one version, which a watch cannot do: that is
@@ -83,7 +84,7 @@ func newScales(t *testing.T) *scales {
 	t.Helper()
 	s := &scales{clusterDir: t.TempDir(), hook: newHook(t)}
 	s.cluster = localtest.Start(t, local.Options{Dir: s.clusterDir})
-	s.command = command{binary: buildCommand(t), dir: t.TempDir(), kubeconfig: s.cluster.Kubeconfig(local.Admin)}
+	s.command = command{binary: proving.Build(t), dir: t.TempDir(), kubeconfig: s.cluster.Kubeconfig(local.Admin)}
 	s.replay = writeConfig(t, s.dir, "replay.yaml", fmt.Sprintf(costConfig, "", s.hook.URL))
 	s.windows = writeConfig(t, s.dir, "windows.yaml", fmt.Sprintf(costConfig, namespace+", default", s.hook.URL))
 	require.NoError(t, load.Namespace(t.Context(), s.cluster.Client(), namespace))

@@ -14,6 +14,7 @@ import (
 	"github.com/packetboat/packetboat/deploy/local"
 	"github.com/packetboat/packetboat/deploy/local/localtest"
 	"github.com/packetboat/packetboat/deploy/local/peers"
+	"github.com/packetboat/packetboat/entrypoints/proving"
 )
 
 // hookConfig gives up soon: a run is to end while its receiver cannot be reached.
@@ -53,7 +54,7 @@ func seedOf(t *testing.T) uint64 {
 
 // TestNothingIsLost has one cluster for everything that needs no other.
 func TestNothingIsLost(t *testing.T) {
-	binary, cluster := buildCommand(t), localtest.Start(t, local.Options{})
+	binary, cluster := proving.Build(t), localtest.Start(t, local.Options{})
 	stores := peers.StartS3(t)
 	live := os.Getenv("LIVE")
 	all, deadline := runsWithFaults(live)

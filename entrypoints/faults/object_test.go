@@ -81,11 +81,3 @@ func (o *object) endLease(t *testing.T) bool {
 		return true
 	}
 }
-
-// mistake is an error that names some of the IDs, nil if there are none.
-func mistake(what string, ids []string) error {
-	if len(ids) == 0 {
-		return nil
-	}
-	return fmt.Errorf("%d events %s, such as %s", len(ids), what, strings.Join(ids[:min(5, len(ids))], ", "))
-}

@@ -12,6 +12,7 @@ import (
 	"github.com/packetboat/packetboat/deploy/local"
 	"github.com/packetboat/packetboat/deploy/local/kube"
 	"github.com/packetboat/packetboat/deploy/local/load"
+	"github.com/packetboat/packetboat/entrypoints/proving"
 )
 
 const namespace = "shop"
@@ -96,7 +97,7 @@ func (w *writer) check(came map[string]int) error {
 	if len(w.latest) == 0 {
 		err = errors.New("nothing was written")
 	}
-	return errors.Join(err, mistake("missing", missing), mistake("never written but arrived", foreign))
+	return errors.Join(err, proving.Mistake("missing", missing), proving.Mistake("never written but arrived", foreign))
 }
 
 // clearEvents deletes what was written.
