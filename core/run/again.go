@@ -12,6 +12,9 @@ const (
 	// first batch goes out alone (see deliver): that is the probe.
 	leastRest = 15 * time.Second
 	mostRest  = 5 * time.Minute
+	// A receiver that keeps up for so long was not let go for being too slow.
+	keptUp   = time.Minute
+	mostFlap = 15 * time.Second
 )
 
 // readAgain reads for the lanes that do not keep up, until ctx ends. They share a
@@ -52,9 +55,15 @@ func (w *watch) readAgain(ctx context.Context) error {
 	}
 }
 
-// rest notes when a lane that has stopped is opened again.
+// rest notes when a lane is read for again: soon, if it was let go, and later the
+// more often it has joined and was let go again; after a while, if it has stopped.
 func (w *watch) rest(l *lane) *lane {
 	if !l.stopped() {
+		if time.Since(l.joinedAt) > keptUp {
+			l.flaps = 0
+		}
+		l.idleUntil = time.Now().Add(min(lookTime<<min(l.flaps, 10), mostFlap))
+		l.flaps++
 		return l
 	}
 	if batches := l.Deliver.Stats().Batches; batches != l.acknowledged {
@@ -75,7 +84,7 @@ func (w *watch) ready(behind []*lane) []*lane {
 	for _, l := range behind {
 		switch {
 		case !l.stopped():
-			if len(l.inbox) > 0 {
+			if len(l.inbox) > 0 || time.Now().Before(l.idleUntil) {
 				continue
 			}
 		case l.retryAt.IsZero():
@@ -109,6 +118,7 @@ func (w *watch) join(behind []*lane) []*lane {
 	var rest []*lane
 	for _, l := range behind {
 		if l.caughtUp && !l.letGo && !l.stopped() {
+			l.joinedAt = time.Now()
 			w.joined <- l
 			continue
 		}

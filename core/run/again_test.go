@@ -92,6 +92,38 @@ func TestJoiningLosesNothing(t *testing.T) {
 	})
 }
 
+// TestASlowServiceDelaysNobody: one that takes some seconds for a batch is a slow
+// one, whether it is let go or not.
+func TestASlowServiceDelaysNobody(t *testing.T) {
+	for _, takes := range []time.Duration{1500 * time.Millisecond, 2500 * time.Millisecond, 6 * time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, 5)
+			job := w.job("good", "slow")
+			for _, r := range job.Receivers {
+				r.Deliver.Batch.Records = 100
+			}
+			job.Receivers[1].Deliver.Sink.(*service).refuse = func() error {
+				time.Sleep(takes)
+				return nil
+			}
+			r := w.watch(job)
+			time.Sleep(10 * time.Second)
+			for range 600 {
+				w.add(3)
+				time.Sleep(100 * time.Millisecond)
+				w.mu.Lock()
+				lag := len(w.events) - len(w.got["good"])
+				w.mu.Unlock()
+				// A second's worth waits for the batch to become full.
+				require.LessOrEqual(t, lag, 42, "with %s for a batch", takes)
+			}
+			time.Sleep(5 * time.Minute)
+			w.requireAll("slow")
+			require.NoError(t, r.end())
+		})
+	}
+}
+
 // TestWatchOpensAStoppedReceiverAgain after its service was out for a while; what
 // it is owed is kept, and at no time does its cursor pass it.
 func TestWatchOpensAStoppedReceiverAgain(t *testing.T) {

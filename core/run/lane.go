@@ -14,15 +14,31 @@ import (
 	"github.com/packetboat/packetboat/state"
 )
 
-// inboxPages is how many pages wait for one receiver. Beyond that it is let go
-// and reads again from where it was: the cluster is the buffer.
-const inboxPages = 2
+// What waits for one receiver is bounded. Beyond that it is let go and reads
+// again from where it was: the cluster is the buffer.
+const (
+	inboxBytes = 2 * fullPage
+	inboxPages = 256     // pages of a watch are small
+	fullPage   = 1 << 20 // what a page counts for whose size is not known, or that may be one of many
+	leastEvent = 1 << 10 // what an event counts for at least: it is larger decoded
+)
+
+// weight is what a page counts for in an inbox. Only a watch brings pages that
+// are small because little happens; of others two are enough to have one ready,
+// and what waits at a deadline stays owed.
+func weight(page source.Page) int {
+	if page.Read != source.Following || page.Bytes == 0 && len(page.Events) > 0 {
+		return fullPage
+	}
+	return max(page.Bytes, len(page.Events)*leastEvent)
+}
 
 // A lane is one receiver's part of a run. It belongs to the goroutine that reads
 // for it; what others may look at is atomic.
 type lane struct {
 	Receiver
 	inbox chan deliver.Parcel
+	waits []int         // weights of what was put into the inbox last, the newest at the end
 	done  chan struct{} // closed when Deliver returned
 	err   error         // why, good after done
 
@@ -32,7 +48,10 @@ type lane struct {
 	now       time.Time    // the API server's clock at the beginning, or when it last followed
 	letGo     bool         // left the shared read, to read again later
 	caughtUp  bool
-	retryAt   time.Time // a stopped lane is opened again then, in watch mode
+	idleUntil time.Time // in watch mode, a lane that was let go is read for again then
+	retryAt   time.Time // and one that has stopped is opened again
+	joinedAt  time.Time // when it last joined those that follow
+	flaps     int       // how often it was let go soon after that
 	failures  int       // how often it stopped without an acknowledgement in between
 
 	acknowledged int64 // batches, when it last stopped
@@ -58,7 +77,18 @@ func (j *Job) newLanes() []*lane {
 
 // reset makes a lane ready to be opened.
 func (l *lane) reset() {
-	l.inbox, l.done, l.err = make(chan deliver.Parcel, inboxPages), make(chan struct{}), nil
+	l.inbox, l.waits, l.done, l.err = make(chan deliver.Parcel, inboxPages), nil, make(chan struct{}), nil
+}
+
+// hasRoom reports whether the inbox takes a page of this weight. An empty one
+// takes any.
+func (l *lane) hasRoom(weight int) bool {
+	waiting := len(l.inbox)
+	l.waits = l.waits[max(len(l.waits)-waiting, 0):] // what stood before was taken
+	for _, w := range l.waits {
+		weight += w
+	}
+	return waiting == 0 || waiting < cap(l.inbox) && weight <= inboxBytes
 }
 
 func (l *lane) begin(cursor state.Cursor, now time.Time) {

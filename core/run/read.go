@@ -15,6 +15,10 @@ import (
 // full before it goes on without it.
 const patience = 2 * time.Second
 
+// patienceFollowing is the same where pages are small: an inbox that is full
+// then holds as much as a large batch, and whoever is let go soon joins again.
+const patienceFollowing = 200 * time.Millisecond
+
 // A reader reads pages from one Source for a group of lanes. It is used by one
 // goroutine; two readers of one Job have no lane in common.
 type reader struct {
@@ -109,7 +113,7 @@ func waitForRoom(ctx context.Context, group []*lane) error {
 	defer tick.Stop()
 	for {
 		for _, l := range group {
-			if len(l.inbox) < cap(l.inbox) || l.stopped() {
+			if l.hasRoom(fullPage) || l.stopped() {
 				return nil
 			}
 		}
@@ -140,9 +144,7 @@ func (r *reader) share(ctx context.Context, page source.Page, group []*lane) (re
 			continue
 		}
 		if !l.covers(page) {
-			// What has no place in a history (standard input) cannot be read again.
-			shared := (len(group) > 1 || r.again) && page.Next.ResourceVersion != ""
-			if err := l.offer(ctx, parts[i], page.Next, shared); err != nil {
+			if err := l.offer(ctx, parts[i], page, r.patience(page, group)); err != nil {
 				return 0, err
 			}
 		}
@@ -151,6 +153,19 @@ func (r *reader) share(ctx context.Context, page source.Page, group []*lane) (re
 		}
 	}
 	return reading, nil
+}
+
+// patience is how long a page waits for a full inbox, 0 for as long as it takes.
+func (r *reader) patience(page source.Page, group []*lane) time.Duration {
+	switch {
+	case len(group) == 1 && !r.again:
+		return 0 // nobody else waits
+	case page.Next.ResourceVersion == "":
+		return 0 // what has no place in a history (standard input) cannot be read again
+	case page.Read == source.Following:
+		return patienceFollowing
+	}
+	return patience
 }
 
 // route gives every lane of the group the events that are for it.
@@ -212,26 +227,37 @@ func (r *reader) seen(page source.Page) {
 	}
 }
 
+// lookAgain is how often a full inbox is looked at.
+const lookAgain = 5 * time.Millisecond
+
 // offer puts a page into the inbox. While others wait for the same read, a lane
 // whose inbox stays full is let go.
-func (l *lane) offer(ctx context.Context, events []*event.Event, next state.Cursor, shared bool) error {
-	var enough <-chan time.Time
-	if shared {
-		timer := time.NewTimer(patience)
-		defer timer.Stop()
-		enough = timer.C
+func (l *lane) offer(ctx context.Context, events []*event.Event, page source.Page, patience time.Duration) error {
+	weight := weight(page)
+	for waited := time.Duration(0); !l.hasRoom(weight); waited += lookAgain {
+		if patience > 0 && waited >= patience {
+			l.letGo = true
+			return nil
+		}
+		select {
+		case <-time.After(lookAgain):
+		case <-l.done:
+			return nil
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
 	}
 	select {
-	case l.inbox <- deliver.Parcel{Events: events, Next: next}:
-		l.routed.Add(int64(len(events)))
-		if next.ResourceVersion != "" {
-			l.offered = next
-		}
 	case <-l.done:
-	case <-enough:
-		l.letGo = true
-	case <-ctx.Done():
-		return context.Cause(ctx)
+		return nil
+	default:
+	}
+	// Nobody else puts anything in, so that this does not block.
+	l.inbox <- deliver.Parcel{Events: events, Next: page.Next}
+	l.waits = append(l.waits, weight)
+	l.routed.Add(int64(len(events)))
+	if page.Next.ResourceVersion != "" {
+		l.offered = page.Next
 	}
 	return nil
 }

@@ -107,7 +107,7 @@ type reLane struct {
 }
 
 func (r *Redelivery) open(ctx context.Context, receiver Receiver, mayWeSend func() error) *reLane {
-	l := &reLane{in: make(chan deliver.Parcel, inboxPages), done: make(chan struct{}), wake: make(chan struct{}, 1)}
+	l := &reLane{in: make(chan deliver.Parcel, inboxBytes/fullPage), done: make(chan struct{}), wake: make(chan struct{}, 1)}
 	l.working.Go(func() {
 		defer close(l.done)
 		l.err = receiver.Deliver.Deliver(ctx, l.in, mayWeSend, l.settled)

@@ -210,7 +210,7 @@ func (r *replay) finish() error {
 }
 
 func (r *replay) hand() error {
-	page := Page{Events: r.events, Next: r.next}
+	page := Page{Events: r.events, Next: r.next, Bytes: r.bytes}
 	r.from, r.events, r.bytes = r.next, nil, 0
 	if !r.yield(page) {
 		return errStopped

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -18,6 +19,7 @@ func retry[T any](ctx context.Context, s *Source, operation string, request func
 	var failure error // what it failed with while there was time
 	attempt := func() (T, error) {
 		v, err := request()
+		err = withoutURL(err)
 		if ctx.Err() == nil {
 			failure = err
 		}
@@ -45,6 +47,16 @@ func retry[T any](ctx context.Context, s *Source, operation string, request func
 		return v, err
 	}
 	return v, fmt.Errorf("%s: %w", operation, err)
+}
+
+// withoutURL leaves the address out of an error: it may hold what is not for a
+// log, and the operation says what was asked for.
+func withoutURL(err error) error {
+	var asked *url.Error
+	if errors.As(err, &asked) {
+		return asked.Err
+	}
+	return err
 }
 
 func permanent(err error) error {

@@ -3,6 +3,9 @@ package source
 import (
 	"context"
 	"errors"
+	"log/slog"
+	"net/url"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -32,4 +35,17 @@ func TestTheCallersDeadlineHidesNoFailure(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestNoAddressInAnError: it may hold what is not for a log.
+func TestNoAddressInAnError(t *testing.T) {
+	down := errors.New("connection refused")
+	var log strings.Builder
+	s := New(Options{RetryBudget: time.Second, Log: slog.New(slog.NewTextHandler(&log, nil))})
+	_, err := retry(t.Context(), s, "list events", func() (int, error) {
+		return 0, &url.Error{Op: "Get", URL: "https://user:hunter2@10.0.0.1/api?token=hunter2", Err: down}
+	})
+	require.ErrorIs(t, err, down)
+	assert.NotContains(t, err.Error()+log.String(), "hunter2")
+	assert.Contains(t, log.String(), "connection refused")
 }

@@ -37,6 +37,7 @@ import (
 type Page struct {
 	Events []*event.Event
 	Next   state.Cursor
+	Bytes  int // of Events as the API server encoded them, 0 if that is not known
 	Notice *Notice
 	Read   string // how it was read: Replay, Windows or Following
 	Why    string // why so

@@ -114,7 +114,7 @@ func (w *window) handOut(kept *keeper, from, next state.Cursor, yield func(Page)
 			size += len(items[n].raw)
 			n++
 		}
-		page := Page{Events: make([]*event.Event, 0, n), Next: next}
+		page := Page{Events: make([]*event.Event, 0, n), Next: next, Bytes: size}
 		for i := range items[:n] {
 			ev, err := w.decode(items[i].raw)
 			if err != nil {
