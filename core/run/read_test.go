@@ -7,9 +7,11 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/packetboat/packetboat/core/metrics"
 	"github.com/packetboat/packetboat/core/source"
 	"github.com/packetboat/packetboat/state"
 )
@@ -70,12 +72,15 @@ func TestAResetBeginsAgain(t *testing.T) {
 			"a": {ResourceVersion: "900", Marker: "899"}, "away": {ResourceVersion: "950"},
 		}}})
 		job := w.job("a")
-		job.Source = resetSource{w, false}
+		job.Source, job.Metrics = resetSource{w, false}, metrics.Discard()
 		report, err := job.Once(w.phases())
 		require.NoError(t, err)
 		w.requireAll("a")
 		require.NotNil(t, report.Reset)
 		assert.Equal(t, "900", report.Reset.From)
+		assert.InDelta(t, 1, testutil.ToFloat64(job.Metrics.Source.Resets), 0)
+		assert.InDelta(t, 5, testutil.ToFloat64(job.Metrics.Source.EventsRead), 0)
+		assert.Positive(t, testutil.ToFloat64(job.Metrics.Run.Commits))
 		assert.Equal(t, "5", w.stored("a"))
 		assert.Equal(t, "0", w.stored("away"), "a receiver that is not configured now must not keep a cursor of the old history")
 	})

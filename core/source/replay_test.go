@@ -8,10 +8,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/packetboat/packetboat/core/metrics"
 	"github.com/packetboat/packetboat/core/source"
 	"github.com/packetboat/packetboat/deploy/local"
 	"github.com/packetboat/packetboat/deploy/local/load"
@@ -182,7 +184,11 @@ func TestCompactedWhileStopped(t *testing.T) {
 	fresh := localtest.WriteEvents(t, c, "one", 20)
 	waitForCompaction(t, c, fresh[10])
 
-	r := readAll(t, openWith(t, c, source.Options{Marker: marker()}), first.next)
+	counted := metrics.Discard().Source
+	r := readAll(t, openWith(t, c, source.Options{Marker: marker(), Metrics: counted}), first.next)
+	assert.InDelta(t, 1, testutil.ToFloat64(counted.Compactions), 0)
+	assert.Greater(t, testutil.ToFloat64(counted.Requests), 3.0)
+	assert.Greater(t, testutil.ToFloat64(counted.Bytes), 1000.0)
 	assert.Equal(t, []string{source.Windows}, r.how[len(r.how)-1:])
 	assert.Len(t, r.ids, 20)
 	assert.Nil(t, r.notice, "nothing expired, so there is no gap")
