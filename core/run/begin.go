@@ -18,6 +18,9 @@ func (j *Job) begin(ctx context.Context, c *committer, lanes []*lane) error {
 	}
 	j.retained.Store(position.Retained)
 	c.cluster = position.Cluster
+	j.mu.Lock()
+	j.cluster = position.Cluster
+	j.mu.Unlock()
 	known := c.current.Clusters[position.Cluster]
 	marker := newestMarker(known)
 	for name := range known {

@@ -98,6 +98,7 @@ type Job struct {
 	gap, reset         *source.Notice
 	readAs, readReason string
 	lanes              []*lane // of the present run
+	cluster            string
 
 	active    atomic.Int64 // when a read last got on or failed, Unix nanoseconds
 	following atomic.Bool
@@ -126,6 +127,14 @@ func (j *Job) Progress() Progress {
 		p.Delivered += r.Deliver.Stats().Delivered
 	}
 	return p
+}
+
+// Cluster is the UID of the cluster that is read, "" before that is known and
+// where it may not be read. It may be called while the job runs.
+func (j *Job) Cluster() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.cluster
 }
 
 // Dropped is how many events no receiver wanted. It may be called while the job

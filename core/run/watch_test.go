@@ -64,6 +64,7 @@ func TestWatchDeliversWhatComes(t *testing.T) {
 			w.requireInvariant()
 		}
 		require.Equal(t, Delivering, r.state("a"))
+		require.Equal(t, "cluster-a", r.job.Cluster())
 		require.Equal(t, "45", w.stored("a"), "committed while it runs")
 		w.add(3)
 		time.Sleep(150 * time.Millisecond)

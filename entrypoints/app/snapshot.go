@@ -27,6 +27,7 @@ func (k *watcher) Snapshot() web.Snapshot {
 		}
 		return s
 	}
+	s.Cluster = cmp.Or(s.Cluster, v.job.Cluster())
 	s.State = "catching up"
 	if v.job.Following() {
 		s.State = "following"
