@@ -75,7 +75,8 @@ type watcher struct {
 	began   time.Time
 	memory  state.Store // the checkpoint, where none was named and none may be written
 
-	app *App // owned by the goroutine of elect
+	app    *App // owned, as worked is, by the goroutine of elect
+	worked bool // the configuration was good for a while
 
 	mu      sync.Mutex
 	view    view
@@ -132,11 +133,11 @@ const (
 func (k *watcher) follow(ctx context.Context) error {
 	wait := backoff.NewExponentialBackOff()
 	wait.MaxInterval = mostPause
-	worked := false
 	for {
 		began := time.Now()
 		report, err := k.once(ctx)
-		worked = worked || report.Receivers != nil && err == nil
+		// What was good for a while is not wrong by configuration.
+		k.worked = k.worked || report.Receivers != nil && err == nil || time.Since(began) > time.Minute
 		k.metrics.Run.Ended(resultOf(report, err), time.Since(began), time.Now())
 		if k.stopped() || ctx.Err() != nil {
 			return err
@@ -152,7 +153,7 @@ func (k *watcher) follow(ctx context.Context) error {
 			pause = 0
 		case k.unlisted(err):
 			pause = 0
-		case ExitCode(err) == ExitUsage || !worked && hopeless(err):
+		case ExitCode(err) == ExitUsage || !k.worked && hopeless(err):
 			return err
 		default:
 			if time.Since(began) > time.Minute {
