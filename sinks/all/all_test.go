@@ -105,12 +105,8 @@ func TestEverySinkIsLikeTheOthers(t *testing.T) {
 
 func runsTheSuite(t *testing.T, folder string) bool {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(folder, "*_test.go"))
-	require.NoError(t, err)
 	found := false
-	for _, name := range files {
-		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.SkipObjectResolution)
-		require.NoError(t, err)
+	for _, file := range tests(t, folder) {
 		ast.Inspect(file, func(n ast.Node) bool {
 			call, ok := n.(*ast.CallExpr)
 			if !ok {
@@ -125,6 +121,31 @@ func runsTheSuite(t *testing.T, folder string) bool {
 		})
 	}
 	return found
+}
+
+// tests are a folder's test files.
+func tests(t *testing.T, folder string) []*ast.File {
+	t.Helper()
+	names, err := filepath.Glob(filepath.Join(folder, "*_test.go"))
+	require.NoError(t, err)
+	files := make([]*ast.File, 0, len(names))
+	for _, name := range names {
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.SkipObjectResolution)
+		require.NoError(t, err)
+		files = append(files, file)
+	}
+	return files
+}
+
+func testNames(t *testing.T, folder string) []string {
+	t.Helper()
+	var names []string
+	for _, file := range tests(t, folder) {
+		for _, d := range file.Decls {
+			names = append(names, declared(d)...)
+		}
+	}
+	return names
 }
 
 func TestEveryExampleIsAConfiguration(t *testing.T) {
@@ -142,14 +163,25 @@ func TestEveryExampleIsAConfiguration(t *testing.T) {
 	}
 }
 
-// openExample decodes each receiver of a block without mercy and opens it.
+// openExample opens each receiver of a block.
 func openExample(t *testing.T, k sinks.Kind, block string) {
+	t.Helper()
+	for _, config := range examples(t, k, block) {
+		s, err := k.Open(t.Context(), config, sinktest.Env(io.Discard))
+		require.NoError(t, err, block)
+		require.NoError(t, s.Close(t.Context()))
+	}
+}
+
+// examples are the Configs of a block's receivers, decoded without mercy.
+func examples(t *testing.T, k sinks.Kind, block string) []any {
 	t.Helper()
 	var file struct {
 		Receivers []map[string]yaml.Node `yaml:"receivers"`
 	}
 	require.NoError(t, yaml.Unmarshal([]byte(block), &file))
 	require.NotEmpty(t, file.Receivers)
+	configs := make([]any, 0, len(file.Receivers))
 	for _, r := range file.Receivers {
 		require.Contains(t, r, "name")
 		node, ok := r[k.Name]
@@ -160,10 +192,9 @@ func openExample(t *testing.T, k sinks.Kind, block string) {
 		decoder := yaml.NewDecoder(bytes.NewReader(text))
 		decoder.KnownFields(true)
 		require.NoError(t, decoder.Decode(config), block)
-		s, err := k.Open(t.Context(), config, sinktest.Env(io.Discard))
-		require.NoError(t, err, block)
-		require.NoError(t, s.Close(t.Context()))
+		configs = append(configs, config)
 	}
+	return configs
 }
 
 // Every key that a Config has stands in its README.
@@ -178,11 +209,12 @@ func TestEveryKeyIsDescribed(t *testing.T) {
 }
 
 func TestTheTableInTheReadmeIsTrue(t *testing.T) {
-	const head = "| receiver | begins at | what it is |\n"
+	const head = "| receiver | begins at | requests per 1,000 events | what it is |\n"
 	var table strings.Builder
-	table.WriteString(head + "| --- | --- | --- |\n")
+	table.WriteString(head + "| --- | --- | ---: | --- |\n")
 	for _, k := range Kinds() {
-		fmt.Fprintf(&table, "| [`%s`](%s/README.md) | %s | %s |\n", k.Name, k.Name, k.Start, firstSentence(t, k.Name))
+		fmt.Fprintf(&table, "| [`%s`](%s/README.md) | %s | %s | %s |\n",
+			k.Name, k.Name, k.Start, requestsPerThousand(t, k), firstSentence(t, k.Name))
 	}
 	readme, err := os.ReadFile("../README.md")
 	require.NoError(t, err)

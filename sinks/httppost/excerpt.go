@@ -22,13 +22,18 @@ func excerpt(req *http.Request, body []byte) string {
 	for _, s := range secretsOf(req) {
 		text = strings.ReplaceAll(text, s, "<secret>")
 	}
-	// The answer is hostile text too: no control characters or direction marks in a log.
+	return Line(text)
+}
+
+// Line is the start of a text out of an answer as one printable line. An answer
+// is hostile text: no control characters or direction marks in a log.
+func Line(text string) string {
 	text = strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) && r != unicode.ReplacementChar {
 			return r
 		}
 		return ' '
-	}, text)
+	}, text[:min(len(text), excerptBytes)])
 	text = strings.Join(strings.Fields(text), " ")
 	if runes := []rune(text); len(runes) > excerptRunes {
 		text = string(runes[:excerptRunes]) + "..."

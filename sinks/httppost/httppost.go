@@ -110,8 +110,8 @@ func (c *Client) Send(ctx context.Context, r Request) (*Answer, error) {
 
 	answer := &Answer{Status: resp.StatusCode, Header: resp.Header}
 	answer.Body, err = readAnswer(resp.Body, max(r.AnswerBytes, drainBytes))
-	if v := judge(resp.StatusCode); v != accepted {
-		return answer, c.statusError(req, answer, v)
+	if judge(resp.StatusCode) != accepted {
+		return answer, c.statusError(req, answer)
 	}
 	if err != nil && r.AnswerBytes > 0 {
 		return answer, networkError(ctx, err)

@@ -54,7 +54,7 @@ func judge(status int) verdict {
 	return transient // 408, 409, 421, 423, 424, 425, 429, 5xx and what nobody has heard of
 }
 
-func (c *Client) statusError(req *http.Request, a *Answer, v verdict) error {
+func (c *Client) statusError(req *http.Request, a *Answer) error {
 	text := fmt.Sprintf("answered %d", a.Status)
 	if name := http.StatusText(a.Status); name != "" {
 		text += " " + name
@@ -65,17 +65,7 @@ func (c *Client) statusError(req *http.Request, a *Answer, v verdict) error {
 	if e := excerpt(req, a.Body); e != "" {
 		text += ": " + e
 	}
-	err := errors.New(text)
-	switch v {
-	case permanent:
-		return sinks.Permanent(err)
-	case stop:
-		return sinks.Stop(err)
-	}
-	if d := retryAfter(a.Header.Get("Retry-After"), c.now()); d > 0 {
-		return sinks.RetryAfter(err, d)
-	}
-	return err
+	return Judge(errors.New(text), a.Status, a.Header, c.now())
 }
 
 // retryAfter reads both forms of the header, seconds and an HTTP date. It is 0

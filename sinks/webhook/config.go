@@ -37,6 +37,7 @@ type Config struct {
 
 // batch says how many events go into one request.
 type batch struct {
+	// Mode is single (one event per request), array (a JSON array) or ndjson (JSON lines).
 	Mode  mode `yaml:"mode"`
 	Size  int  `yaml:"size"`  // events per request, not used by single
 	Bytes int  `yaml:"bytes"` // bytes of a body before compression, not used by single

@@ -53,6 +53,14 @@ func TestConformance(t *testing.T) {
 	}
 }
 
+func TestRequestsPerThousand(t *testing.T) {
+	for mode, want := range map[mode]int{single: 1000, array: 2, ndjson: 2} {
+		service := sinktest.NewHTTPService(t, reader(mode))
+		config := fmt.Sprintf("{endpoint: %s, batch: {mode: %s}}", service.URL, mode)
+		assert.Equal(t, want, sinktest.RequestsPerThousand(t, sinktest.Destination{Kind: Kind, Service: service, Config: config}), mode)
+	}
+}
+
 // reader takes a request apart as an endpoint does.
 func reader(m mode) func(*http.Request, []byte) []sinktest.Delivery {
 	return func(r *http.Request, body []byte) []sinktest.Delivery {

@@ -1,6 +1,7 @@
 package peers
 
 import (
+	"net"
 	"testing"
 
 	"github.com/fsouza/fake-gcs-server/fakestorage"
@@ -12,6 +13,8 @@ import (
 type GCS struct {
 	Name     string
 	Endpoint string
+	// Server can be restarted; nil in process.
+	Server *Server
 }
 
 // StartGCS gives fake-gcs-server in process and, with LIVE, as a process.
@@ -26,13 +29,12 @@ func StartGCS(t testing.TB) []GCS {
 		t.Log("peer: fake-gcs-server as a process does not take part: LIVE is not set")
 		return peers
 	}
-	addr := program{name: "fake-gcs-server", pkg: "github.com/fsouza/fake-gcs-server", version: "v1.56.1"}.
-		start(t, "/storage/v1/b", nil, func(host, port string) []string {
-			own := host + ":" + port
-			return []string{
-				"-backend", "memory", "-scheme", "http", "-host", host, "-port", port,
-				"-public-host", own, "-external-url", "http://" + own, "-log-level", "error",
-			}
-		})
-	return append(peers, GCS{Name: "process", Endpoint: "http://" + addr})
+	server := program{name: "fake-gcs-server", pkg: "github.com/fsouza/fake-gcs-server", version: "v1.56.1"}
+	addr := freeAddr(t)
+	host, port, err := net.SplitHostPort(addr)
+	require.NoError(t, err)
+	return append(peers, GCS{Name: "process", Endpoint: "http://" + addr, Server: startServer(t, server.build(t), server.name+" "+server.version, addr, nil, []string{
+		"-backend", "filesystem", "-filesystem-root", t.TempDir(), "-scheme", "http", "-host", host, "-port", port,
+		"-public-host", addr, "-external-url", "http://" + addr, "-log-level", "error",
+	})})
 }

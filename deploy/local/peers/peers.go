@@ -18,6 +18,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -38,15 +39,30 @@ type program struct {
 // on. It returns that address when a GET of ready is answered at all.
 func (p program) start(t testing.TB, ready string, env []string, args func(host, port string) []string) (addr string) {
 	t.Helper()
-	binary := p.build(t)
+	return run(t, p.build(t), p.name+" "+p.version, ready, env, args)
+}
+
+// run is start for a program that is there already.
+func run(t testing.TB, binary, name, ready string, env []string, args func(host, port string) []string) (addr string) {
+	t.Helper()
 	addr = freeAddr(t)
 	host, port, err := net.SplitHostPort(addr)
 	require.NoError(t, err)
 
+	spawn(t, binary, name, env, args(host, port))
+	require.Eventually(t, func() bool { return answers("http://" + addr + ready) }, time.Minute, 20*time.Millisecond,
+		"%s does not answer", name)
+	t.Logf("peer: %s, a process of its own", name)
+	return addr
+}
+
+// spawn starts a program that ends with the test, or by kill, which waits for it.
+func spawn(t testing.TB, binary, name string, env, args []string) (kill func()) {
+	t.Helper()
 	// The shell ends the server when its own standard input ends, and that ends with this process, however it ends.
 	const guard = `"$@" & server=$!; read -r _; kill -9 "$server"; wait "$server"`
 	//nolint:noctx // it ends with the test, not with a call
-	cmd := exec.Command("sh", append([]string{"-c", guard, "sh", binary}, args(host, port)...)...)
+	cmd := exec.Command("sh", append([]string{"-c", guard, "sh", binary}, args...)...)
 	cmd.Dir = t.TempDir()
 	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + cmd.Dir}, env...)
 	var log bytes.Buffer
@@ -54,17 +70,17 @@ func (p program) start(t testing.TB, ready string, env []string, args func(host,
 	stdin, err := cmd.StdinPipe()
 	require.NoError(t, err)
 	require.NoError(t, cmd.Start())
-	t.Cleanup(func() {
+	kill = sync.OnceFunc(func() {
 		_ = stdin.Close()
 		_ = cmd.Wait() // the shell reports that its server was killed
+	})
+	t.Cleanup(func() {
+		kill()
 		if t.Failed() {
-			t.Logf("last words of %s:\n%s", p.name, log.Bytes()[max(0, log.Len()-4096):])
+			t.Logf("last words of %s:\n%s", name, log.Bytes()[max(0, log.Len()-4096):])
 		}
 	})
-	require.Eventually(t, func() bool { return answers("http://" + addr + ready) }, time.Minute, 20*time.Millisecond,
-		"%s does not answer", p.name)
-	t.Logf("peer: %s %s, a process of its own", p.name, p.version)
-	return addr
+	return kill
 }
 
 func answers(url string) bool {

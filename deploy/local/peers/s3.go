@@ -19,6 +19,8 @@ type S3 struct {
 	// Exact says that it answers failed conditions with the codes of AWS; the fake
 	// answers If-Match on an absent key with 412 instead of 404.
 	Exact bool
+	// Server can be restarted; nil for the fake.
+	Server *Server
 }
 
 // StartS3 gives a fake and, with LIVE, versitygw. The fake checks no signature.
@@ -40,13 +42,14 @@ func versitygw(t testing.TB) S3 {
 	const access, secret, region = "packetboat-test", "packetboat-test-secret", "us-east-1"
 	data := t.TempDir()
 	requireAttributes(t, data)
-	addr := program{name: "versitygw", pkg: "github.com/versity/versitygw/cmd/versitygw", version: "v1.8.0"}.
-		start(t, "/", []string{"ROOT_ACCESS_KEY=" + access, "ROOT_SECRET_KEY=" + secret}, func(host, port string) []string {
-			return []string{"--port", host + ":" + port, "--region", region, "-q", "posix", data}
-		})
+	gateway := program{name: "versitygw", pkg: "github.com/versity/versitygw/cmd/versitygw", version: "v1.8.0"}
+	addr := freeAddr(t)
+	server := startServer(t, gateway.build(t), gateway.name+" "+gateway.version, addr,
+		[]string{"ROOT_ACCESS_KEY=" + access, "ROOT_SECRET_KEY=" + secret},
+		[]string{"--port", addr, "--region", region, "-q", "posix", data})
 	return S3{
 		Name: "versitygw", Endpoint: "http://" + addr, Region: region,
-		AccessKey: access, SecretKey: secret, Exact: true,
+		AccessKey: access, SecretKey: secret, Exact: true, Server: server,
 	}
 }
 
