@@ -4,9 +4,16 @@ package all
 
 import (
 	"github.com/packetboat/packetboat/sinks"
+	"github.com/packetboat/packetboat/sinks/cloudwatch"
+	"github.com/packetboat/packetboat/sinks/eventbridge"
 	"github.com/packetboat/packetboat/sinks/file"
+	"github.com/packetboat/packetboat/sinks/firehose"
+	"github.com/packetboat/packetboat/sinks/kinesis"
+	"github.com/packetboat/packetboat/sinks/opscenter"
 	"github.com/packetboat/packetboat/sinks/pipe"
 	"github.com/packetboat/packetboat/sinks/prometheus"
+	"github.com/packetboat/packetboat/sinks/sns"
+	"github.com/packetboat/packetboat/sinks/sqs"
 	"github.com/packetboat/packetboat/sinks/stdout"
 	"github.com/packetboat/packetboat/sinks/webhook"
 )
@@ -14,9 +21,16 @@ import (
 // Kinds are all sinks, in the order of their names.
 func Kinds() []sinks.Kind {
 	return []sinks.Kind{
+		cloudwatch.Kind,
+		eventbridge.Kind,
 		file.Kind,
+		firehose.Kind,
+		kinesis.Kind,
+		opscenter.Kind,
 		pipe.Kind,
 		prometheus.Kind,
+		sns.Kind,
+		sqs.Kind,
 		stdout.Kind,
 		webhook.Kind,
 	}
