@@ -5,10 +5,12 @@ package all
 import (
 	"github.com/packetboat/packetboat/sinks"
 	"github.com/packetboat/packetboat/sinks/cloudwatch"
+	"github.com/packetboat/packetboat/sinks/elasticsearch"
 	"github.com/packetboat/packetboat/sinks/eventbridge"
 	"github.com/packetboat/packetboat/sinks/file"
 	"github.com/packetboat/packetboat/sinks/firehose"
 	"github.com/packetboat/packetboat/sinks/kinesis"
+	"github.com/packetboat/packetboat/sinks/opensearch"
 	"github.com/packetboat/packetboat/sinks/opscenter"
 	"github.com/packetboat/packetboat/sinks/pipe"
 	"github.com/packetboat/packetboat/sinks/prometheus"
@@ -22,10 +24,12 @@ import (
 func Kinds() []sinks.Kind {
 	return []sinks.Kind{
 		cloudwatch.Kind,
+		elasticsearch.Kind,
 		eventbridge.Kind,
 		file.Kind,
 		firehose.Kind,
 		kinesis.Kind,
+		opensearch.Kind,
 		opscenter.Kind,
 		pipe.Kind,
 		prometheus.Kind,
