@@ -10,11 +10,14 @@ import (
 	"github.com/packetboat/packetboat/sinks/file"
 	"github.com/packetboat/packetboat/sinks/firehose"
 	"github.com/packetboat/packetboat/sinks/kinesis"
+	"github.com/packetboat/packetboat/sinks/loki"
 	"github.com/packetboat/packetboat/sinks/opensearch"
 	"github.com/packetboat/packetboat/sinks/opscenter"
+	"github.com/packetboat/packetboat/sinks/otlp"
 	"github.com/packetboat/packetboat/sinks/pipe"
 	"github.com/packetboat/packetboat/sinks/prometheus"
 	"github.com/packetboat/packetboat/sinks/sns"
+	"github.com/packetboat/packetboat/sinks/splunk"
 	"github.com/packetboat/packetboat/sinks/sqs"
 	"github.com/packetboat/packetboat/sinks/stdout"
 	"github.com/packetboat/packetboat/sinks/webhook"
@@ -29,11 +32,14 @@ func Kinds() []sinks.Kind {
 		file.Kind,
 		firehose.Kind,
 		kinesis.Kind,
+		loki.Kind,
 		opensearch.Kind,
 		opscenter.Kind,
+		otlp.Kind,
 		pipe.Kind,
 		prometheus.Kind,
 		sns.Kind,
+		splunk.Kind,
 		sqs.Kind,
 		stdout.Kind,
 		webhook.Kind,
