@@ -9,13 +9,16 @@ import (
 	"github.com/packetboat/packetboat/sinks/eventbridge"
 	"github.com/packetboat/packetboat/sinks/file"
 	"github.com/packetboat/packetboat/sinks/firehose"
+	"github.com/packetboat/packetboat/sinks/kafka"
 	"github.com/packetboat/packetboat/sinks/kinesis"
 	"github.com/packetboat/packetboat/sinks/loki"
+	"github.com/packetboat/packetboat/sinks/nats"
 	"github.com/packetboat/packetboat/sinks/opensearch"
 	"github.com/packetboat/packetboat/sinks/opscenter"
 	"github.com/packetboat/packetboat/sinks/otlp"
 	"github.com/packetboat/packetboat/sinks/pipe"
 	"github.com/packetboat/packetboat/sinks/prometheus"
+	"github.com/packetboat/packetboat/sinks/redis"
 	"github.com/packetboat/packetboat/sinks/sns"
 	"github.com/packetboat/packetboat/sinks/splunk"
 	"github.com/packetboat/packetboat/sinks/sqs"
@@ -31,13 +34,16 @@ func Kinds() []sinks.Kind {
 		eventbridge.Kind,
 		file.Kind,
 		firehose.Kind,
+		kafka.Kind,
 		kinesis.Kind,
 		loki.Kind,
+		nats.Kind,
 		opensearch.Kind,
 		opscenter.Kind,
 		otlp.Kind,
 		pipe.Kind,
 		prometheus.Kind,
+		redis.Kind,
 		sns.Kind,
 		splunk.Kind,
 		sqs.Kind,
