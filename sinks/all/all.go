@@ -11,6 +11,7 @@ import (
 	"github.com/packetboat/packetboat/sinks/firehose"
 	"github.com/packetboat/packetboat/sinks/kafka"
 	"github.com/packetboat/packetboat/sinks/kinesis"
+	"github.com/packetboat/packetboat/sinks/logstash"
 	"github.com/packetboat/packetboat/sinks/loki"
 	"github.com/packetboat/packetboat/sinks/nats"
 	"github.com/packetboat/packetboat/sinks/opensearch"
@@ -23,6 +24,7 @@ import (
 	"github.com/packetboat/packetboat/sinks/splunk"
 	"github.com/packetboat/packetboat/sinks/sqs"
 	"github.com/packetboat/packetboat/sinks/stdout"
+	"github.com/packetboat/packetboat/sinks/syslog"
 	"github.com/packetboat/packetboat/sinks/webhook"
 )
 
@@ -36,6 +38,7 @@ func Kinds() []sinks.Kind {
 		firehose.Kind,
 		kafka.Kind,
 		kinesis.Kind,
+		logstash.Kind,
 		loki.Kind,
 		nats.Kind,
 		opensearch.Kind,
@@ -48,6 +51,7 @@ func Kinds() []sinks.Kind {
 		splunk.Kind,
 		sqs.Kind,
 		stdout.Kind,
+		syslog.Kind,
 		webhook.Kind,
 	}
 }
