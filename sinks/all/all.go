@@ -4,11 +4,13 @@ package all
 
 import (
 	"github.com/packetboat/packetboat/sinks"
+	"github.com/packetboat/packetboat/sinks/bigquery"
 	"github.com/packetboat/packetboat/sinks/cloudwatch"
 	"github.com/packetboat/packetboat/sinks/elasticsearch"
 	"github.com/packetboat/packetboat/sinks/eventbridge"
 	"github.com/packetboat/packetboat/sinks/file"
 	"github.com/packetboat/packetboat/sinks/firehose"
+	"github.com/packetboat/packetboat/sinks/gcs"
 	"github.com/packetboat/packetboat/sinks/kafka"
 	"github.com/packetboat/packetboat/sinks/kinesis"
 	"github.com/packetboat/packetboat/sinks/logstash"
@@ -19,7 +21,9 @@ import (
 	"github.com/packetboat/packetboat/sinks/otlp"
 	"github.com/packetboat/packetboat/sinks/pipe"
 	"github.com/packetboat/packetboat/sinks/prometheus"
+	"github.com/packetboat/packetboat/sinks/pubsub"
 	"github.com/packetboat/packetboat/sinks/redis"
+	"github.com/packetboat/packetboat/sinks/s3"
 	"github.com/packetboat/packetboat/sinks/sns"
 	"github.com/packetboat/packetboat/sinks/splunk"
 	"github.com/packetboat/packetboat/sinks/sqs"
@@ -31,11 +35,13 @@ import (
 // Kinds are all sinks, in the order of their names.
 func Kinds() []sinks.Kind {
 	return []sinks.Kind{
+		bigquery.Kind,
 		cloudwatch.Kind,
 		elasticsearch.Kind,
 		eventbridge.Kind,
 		file.Kind,
 		firehose.Kind,
+		gcs.Kind,
 		kafka.Kind,
 		kinesis.Kind,
 		logstash.Kind,
@@ -46,7 +52,9 @@ func Kinds() []sinks.Kind {
 		otlp.Kind,
 		pipe.Kind,
 		prometheus.Kind,
+		pubsub.Kind,
 		redis.Kind,
+		s3.Kind,
 		sns.Kind,
 		splunk.Kind,
 		sqs.Kind,
