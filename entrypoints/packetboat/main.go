@@ -91,7 +91,7 @@ func (c *command) root() *cobra.Command {
 		return &app.UsageError{Err: fmt.Errorf("%w (see %s --help)", err, cmd.CommandPath())}
 	})
 	root.AddCommand(c.runCommand(), c.watchCommand(), c.checkCommand(), c.explainCommand(), c.statusCommand(), c.checkpointCommand(),
-		c.redeliverCommand())
+		c.redeliverCommand(), c.trialCommand())
 	return root
 }
 
@@ -100,14 +100,16 @@ func (c *command) configFlags(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVarP(&c.options.ConfigFile, "config", "c", "", "configuration file")
 	flags.BoolVar(&c.options.Strict, "strict", false, "unknown keys in the configuration are errors")
-	cmd.Args = func(cmd *cobra.Command, args []string) error {
-		c.began = true
-		if len(args) > 0 {
-			return &app.UsageError{Err: fmt.Errorf("%s takes no argument %q", cmd.CommandPath(), args[0])}
-		}
-		return nil
-	}
+	cmd.Args = c.noArguments
 	c.options.Stdin, c.options.Stdout, c.options.Stderr, c.options.Version = c.stdin, c.stdout, c.stderr, buildVersion()
+}
+
+func (c *command) noArguments(cmd *cobra.Command, args []string) error {
+	c.began = true
+	if len(args) > 0 {
+		return &app.UsageError{Err: fmt.Errorf("%s takes no argument %q", cmd.CommandPath(), args[0])}
+	}
+	return nil
 }
 
 // clusterFlags are those of every subcommand that reads a cluster or its checkpoint.
