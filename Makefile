@@ -63,6 +63,7 @@ fmt: $(GOLANGCI_LINT) ## format the code
 .PHONY: docs
 docs: ## write the generated parts of the documentation anew; a test says when they are old
 	go test ./sinks/all ./core/metrics -run TestTheTableInTheReadmeIsTrue -update
+	go test ./entrypoints/app -run TestSchemaFactsAreTrue -update
 
 .PHONY: local-up
 local-up: ## start etcd and Kubernetes on loopback, write .local/kubeconfig; EVENT_TTL=10m COMPACTION_INTERVAL=30s

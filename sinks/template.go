@@ -56,8 +56,10 @@ func (l *Layout) UnmarshalYAML(node *yaml.Node) error {
 
 // Payload is what a receiver's body is made from. A Config embeds it inline.
 type Payload struct {
+	// Layout is the shape of the payload, every text in it a template; default the event's JSON.
 	Layout Layout `yaml:"layout"`
-	DeDot  bool   `yaml:"deDot"`
+	// DeDot replaces "." in the keys of labels and annotations.
+	DeDot bool `yaml:"deDot"`
 }
 
 // Position is a place in a configuration file, counted from 1. The zero

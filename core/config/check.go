@@ -97,14 +97,19 @@ func (l *loader) checkLog(top place) {
 	if c.LogFormat == "" {
 		c.LogFormat = defaults().LogFormat
 	}
-	names := []string{"trace", "debug", "info", "warn", "error", "fatal", "panic", "disabled"}
-	if !slices.Contains(names, c.LogLevel) {
+	if names := logLevels(); !slices.Contains(names, c.LogLevel) {
 		l.wrong(top, "logLevel", "want one of "+strings.Join(names, ", "), suggest(c.LogLevel, names))
 	}
-	if names = []string{"json", "pretty"}; !slices.Contains(names, c.LogFormat) {
-		l.wrong(top, "logFormat", "want json or pretty", suggest(c.LogFormat, names))
+	if names := logFormats(); !slices.Contains(names, c.LogFormat) {
+		l.wrong(top, "logFormat", "want "+strings.Join(names, " or "), suggest(c.LogFormat, names))
 	}
 }
+
+func logLevels() []string {
+	return []string{"trace", "debug", "info", "warn", "error", "fatal", "panic", "disabled"}
+}
+
+func logFormats() []string { return []string{"json", "pretty"} }
 
 func (l *loader) checkStart(in place, key string, start sinks.Start) {
 	if start != "" && start != sinks.Oldest && start != sinks.Now {
@@ -130,10 +135,11 @@ func (l *loader) checkDelivery(in place, d Delivery) bool {
 	return len(l.problems) == before
 }
 
+const longestName = 253
+
 // checkNames finds receivers that could not be told apart, or not be written
 // into a metric, a file name or a checkpoint.
 func (l *loader) checkNames() {
-	const longest = 253
 	named, renamed := map[string]Receiver{}, map[string]Receiver{}
 	wrong := func(r Receiver, key, format string, args ...any) {
 		n := &yaml.Node{Line: r.Position.Line, Column: r.Position.Column}
@@ -144,8 +150,8 @@ func (l *loader) checkNames() {
 		switch {
 		case r.Name == "":
 			wrong(r, "name", "the receiver has no name")
-		case len(r.Name) > longest || strings.ContainsFunc(r.Name, unicode.IsControl):
-			wrong(r, "name", "a name has at most %d bytes and no control characters", longest)
+		case len(r.Name) > longestName || strings.ContainsFunc(r.Name, unicode.IsControl):
+			wrong(r, "name", "a name has at most %d bytes and no control characters", longestName)
 		case taken:
 			// Upstream would deliver to one of them only, and hang when it ends (D-P5).
 			wrong(r, "name", "receiver name %q is already used at line %d, column %d",

@@ -99,8 +99,9 @@ type Cluster struct {
 // Source says what is read and how. Where 0 is the default, the source has its own.
 type Source struct {
 	// Start is where a receiver without a cursor begins, "" as its kind says.
-	Start             sinks.Start   `yaml:"start"`
-	Namespaces        []string      `yaml:"namespaces"` // default all
+	Start      sinks.Start `yaml:"start"`
+	Namespaces []string    `yaml:"namespaces"` // default all
+	// ExcludeNamespaces are not read.
 	ExcludeNamespaces []string      `yaml:"excludeNamespaces"`
 	Marker            Marker        `yaml:"marker"`      // default auto
 	QuietPeriod       time.Duration `yaml:"quietPeriod"` // replay without a marker ends after it; 0 is the default

@@ -95,22 +95,21 @@ func (d *decoder) decodeStruct(n *yaml.Node, out reflect.Value, path string) {
 // spelling is the key that key stands for: the oldest exporters had two rule
 // keys in lower case (D-C17). All other keys are what they are.
 func spelling(t reflect.Type, key string) string {
-	if t == reflect.TypeFor[route.Rule]() {
-		switch key {
-		case "apiversion":
-			return "apiVersion"
-		case "mincount":
-			return "minCount"
-		}
+	if t == reflect.TypeFor[route.Rule]() && oldSpellings()[key] != "" {
+		return oldSpellings()[key]
 	}
 	return key
 }
 
+func oldSpellings() map[string]string {
+	return map[string]string{"apiversion": "apiVersion", "mincount": "minCount"}
+}
+
 // unknown reports a key that the struct at path does not have.
 func (d *decoder) unknown(key, value *yaml.Node, path string, candidates []string) {
-	if severity, text, known := notBuilt(path); known {
+	if note, known := notBuilt(path); known {
 		if !isNull(value) {
-			d.report(key, path, severity, text, "")
+			d.report(key, path, note.severity, note.text, "")
 		}
 		return
 	}

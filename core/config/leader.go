@@ -11,6 +11,7 @@ import (
 // LeaderElection is for watch mode with several replicas: a Kubernetes Lease
 // says which of them is at work.
 type LeaderElection struct {
+	// Enabled lets one replica of several work.
 	Enabled bool `yaml:"enabled"`
 	// ID is the name of the Lease; default kubernetes-event-exporter.
 	ID string `yaml:"leaderElectionID"`

@@ -21,19 +21,22 @@ type Metrics struct {
 
 // Pushgateway is Prometheus' own.
 type Pushgateway struct {
-	URL      secret.String            `yaml:"url"`      // http or https; it may hold a password
-	Job      string                   `yaml:"job"`      // default packetboat
-	Instance string                   `yaml:"instance"` // default Config.ClusterName
-	Username string                   `yaml:"username"`
-	Password secret.String            `yaml:"password"`
-	Headers  map[string]secret.String `yaml:"headers"`
+	URL      secret.String `yaml:"url"`      // http or https; it may hold a password
+	Job      string        `yaml:"job"`      // default packetboat
+	Instance string        `yaml:"instance"` // default Config.ClusterName
+	// Username and Password are basic authentication.
+	Username string        `yaml:"username"`
+	Password secret.String `yaml:"password"`
+	// Headers are added to every request.
+	Headers map[string]secret.String `yaml:"headers"`
 }
 
 // OTLP is a collector that takes OTLP over HTTP. What is not set here is taken
 // from the variables OTEL_EXPORTER_OTLP_*.
 type OTLP struct {
-	Endpoint secret.String            `yaml:"endpoint"` // http or https; it may hold a key
-	Headers  map[string]secret.String `yaml:"headers"`
+	Endpoint secret.String `yaml:"endpoint"` // http or https; it may hold a key
+	// Headers are added to every request.
+	Headers map[string]secret.String `yaml:"headers"`
 }
 
 // CloudWatch prints CloudWatch's embedded metric format to the standard output.

@@ -4,20 +4,30 @@ import "regexp"
 
 var index = regexp.MustCompile(`\[[0-9]+\]`)
 
-// notBuilt knows the keys whose function this binary does not have. It is an
+// note is what Load says of a key that it knows and does not use.
+type note struct {
+	severity Severity
+	text     string
+}
+
+// notBuiltKeys are the keys whose function this binary does not have. It is an
 // error where ignoring the key would lose or misroute events. A key leaves this
 // list when its field comes.
-func notBuilt(path string) (severity Severity, text string, known bool) {
-	switch index.ReplaceAllString(path, "[]") {
-	case "clusters", "cluster.eks", "cluster.gke", "cluster.server", "cluster.caData", "cluster.tokenFile",
-		"receivers[].digest", "receivers[].suppress":
-		return Error, "not built into this binary", true
-	case "clusterEnvironment":
-		return Warning, "has no effect in this binary", true
-	case "fieldSelector", "reasonAllowlist":
-		return Warning, "has no effect, what it would leave out is exported too: use drop rules", true
+func notBuiltKeys() map[string]note {
+	missing := note{Error, "not built into this binary"}
+	ignored := note{Warning, "has no effect, what it would leave out is exported too: use drop rules"}
+	return map[string]note{
+		"clusters": missing, "cluster.eks": missing, "cluster.gke": missing,
+		"cluster.server": missing, "cluster.caData": missing, "cluster.tokenFile": missing,
+		"receivers[].digest": missing, "receivers[].suppress": missing,
+		"clusterEnvironment": {Warning, "has no effect in this binary"},
+		"fieldSelector":      ignored, "reasonAllowlist": ignored,
 	}
-	return "", "", false
+}
+
+func notBuilt(path string) (note, bool) {
+	n, known := notBuiltKeys()[index.ReplaceAllString(path, "[]")]
+	return n, known
 }
 
 // sinkNames are the receivers of kubernetes-event-exporter and those announced
@@ -25,8 +35,8 @@ func notBuilt(path string) (severity Severity, text string, known bool) {
 func sinkNames() []string {
 	return []string{
 		"bigquery", "cloudwatch", "discord", "elasticsearch", "email", "eventbridge", "file", "firehose",
-		"googlechat", "jsm", "kafka", "kinesis", "logstash", "loki", "mattermost", "nats", "opensearch",
-		"opscenter", "opsgenie", "otlp", "pagerduty", "pipe", "prometheus", "pubsub", "redis", "slack",
+		"gcs", "googlechat", "jsm", "kafka", "kinesis", "logstash", "loki", "mattermost", "nats", "opensearch",
+		"opscenter", "opsgenie", "otlp", "pagerduty", "pipe", "prometheus", "pubsub", "redis", "s3", "slack",
 		"sms", "sns", "splunk", "sqs", "stdout", "syslog", "teams", "webhook",
 	}
 }

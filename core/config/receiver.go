@@ -62,7 +62,7 @@ func (l *loader) receiver(in place) Receiver {
 	fields := fieldsOf(reflect.TypeOf(r))
 	for i := 0; i < len(in.node.Content); i += 2 {
 		key, value := in.node.Content[i], in.node.Content[i+1]
-		_, _, later := notBuilt(below(in.path, key.Value))
+		_, later := notBuilt(below(in.path, key.Value))
 		switch {
 		case l.isSink(key.Value):
 			found = append(found, pair{key, value})
@@ -105,7 +105,7 @@ func (l *loader) sink(in place, r *Receiver, found []pair) {
 		l.report(second.key, below(in.path, second.key.Value), Error,
 			fmt.Sprintf("receiver %q has two sinks, %s and %s", r.Name, name, second.key.Value), "make two receivers of it")
 	}
-	kind, ok := l.kind(name)
+	kind, ok := l.opts.kind(name)
 	switch {
 	case name == inMemory:
 		l.report(found[0].key, r.Key, Error, inMemoryReason, `use stdout`)
@@ -132,7 +132,7 @@ func (l *loader) stray(in place, p pair, found []pair, options []string) {
 	}
 	l.unknown(p.key, p.value, path, options)
 	sink := found[0]
-	kind, ok := l.kind(sink.key.Value)
+	kind, ok := l.opts.kind(sink.key.Value)
 	belongs := isNull(sink.value)
 	if ok {
 		_, belongs = fieldsOf(reflect.TypeOf(kind.NewConfig()).Elem()).index[p.key.Value]
@@ -142,12 +142,12 @@ func (l *loader) stray(in place, p pair, found []pair, options []string) {
 	}
 }
 
-func (l *loader) kind(name string) (sinks.Kind, bool) {
-	i := slices.IndexFunc(l.opts.Sinks, func(k sinks.Kind) bool { return k.Name == name })
+func (o Options) kind(name string) (sinks.Kind, bool) {
+	i := slices.IndexFunc(o.Sinks, func(k sinks.Kind) bool { return k.Name == name })
 	if i < 0 {
 		return sinks.Kind{}, false
 	}
-	return l.opts.Sinks[i], true
+	return o.Sinks[i], true
 }
 
 func (l *loader) isSink(name string) bool {

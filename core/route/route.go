@@ -19,8 +19,11 @@ import (
 // and all below it are left. Else every Match rule that matches sends to its
 // receiver, and if all of them match (or there are none) Routes are entered.
 type Route struct {
-	Drop   []Rule  `yaml:"drop"`
-	Match  []Rule  `yaml:"match"`
+	// Drop are rules for what goes no further.
+	Drop []Rule `yaml:"drop"`
+	// Match are rules for what goes to their receivers.
+	Match []Rule `yaml:"match"`
+	// Routes are below this one: they see what all of Match have matched.
 	Routes []Route `yaml:"routes"`
 }
 

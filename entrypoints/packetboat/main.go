@@ -91,7 +91,7 @@ func (c *command) root() *cobra.Command {
 		return &app.UsageError{Err: fmt.Errorf("%w (see %s --help)", err, cmd.CommandPath())}
 	})
 	root.AddCommand(c.runCommand(), c.watchCommand(), c.checkCommand(), c.explainCommand(), c.statusCommand(), c.checkpointCommand(),
-		c.redeliverCommand(), c.trialCommand())
+		c.redeliverCommand(), c.trialCommand(), c.schemaCommand())
 	return root
 }
 

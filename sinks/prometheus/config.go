@@ -10,9 +10,12 @@ import (
 
 // Config is what stands below prometheus: in a receiver.
 type Config struct {
-	Metric    string   `yaml:"metric"`
-	Labels    []string `yaml:"labels"`
-	MaxSeries int      `yaml:"maxSeries"`
+	// Metric is the name of the counter; it ends in _total.
+	Metric string `yaml:"metric"`
+	// Labels are the properties that events are counted by.
+	Labels []string `yaml:"labels"`
+	// MaxSeries bounds how many combinations of them are counted apart.
+	MaxSeries int `yaml:"maxSeries"`
 }
 
 func defaults() Config {

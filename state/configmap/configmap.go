@@ -46,7 +46,8 @@ const (
 type Config struct {
 	// Namespace is by default the one that this process runs in, else default.
 	Namespace string `yaml:"namespace"`
-	Name      string `yaml:"name"`
+	// Name of the ConfigMap.
+	Name string `yaml:"name"`
 }
 
 // Kind is the store configMap; on the command line configMap:NAMESPACE/NAME or

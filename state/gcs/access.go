@@ -19,6 +19,7 @@ import (
 // Access says which bucket and how it is reached. Credentials are the
 // application default ones.
 type Access struct {
+	// Bucket is where the objects are.
 	Bucket string `yaml:"bucket"`
 	// Endpoint is the URL of an emulator or of a private endpoint, without a path.
 	// One with http:// gets no credentials.

@@ -21,6 +21,7 @@ import (
 
 // Access says which bucket and how it is reached.
 type Access struct {
+	// Bucket is where the objects are.
 	Bucket string `yaml:"bucket"`
 	// Region is by default that of the environment or the shared AWS configuration.
 	Region string `yaml:"region"`
