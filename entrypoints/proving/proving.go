@@ -19,7 +19,7 @@ import (
 func Build(t testing.TB) (binary string) {
 	t.Helper()
 	binary = filepath.Join(t.TempDir(), "packetboat")
-	cmd := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-o", binary, "../packetboat")
+	cmd := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-tags", "disable_grpc_modules", "-o", binary, "../packetboat")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=")
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, "%s", out)
