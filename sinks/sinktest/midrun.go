@@ -9,7 +9,7 @@ import (
 )
 
 // InMidRun is kind with a fault: it happens before the third Send, which meets it,
-// and its end beside those that follow.
+// and its end after that Send, beside those that follow.
 func InMidRun(kind sinks.Kind, begin func(), end ...func()) sinks.Kind {
 	open := kind.Open
 	kind.Open = func(ctx context.Context, config any, env sinks.Env) (sinks.Sink, error) {
@@ -28,13 +28,15 @@ type midRun struct {
 }
 
 func (m *midRun) Send(ctx context.Context, batch []sinks.Record) error {
-	if m.sends.Add(1) == 3 {
-		m.begin()
-		for _, end := range m.end {
-			m.ends.Go(end)
-		}
+	if m.sends.Add(1) != 3 {
+		return m.Sink.Send(ctx, batch)
 	}
-	return m.Sink.Send(ctx, batch)
+	m.begin()
+	err := m.Sink.Send(ctx, batch)
+	for _, end := range m.end {
+		m.ends.Go(end)
+	}
+	return err
 }
 
 func (m *midRun) Close(ctx context.Context) error {
