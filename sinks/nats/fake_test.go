@@ -24,7 +24,7 @@ func startServer(t *testing.T, options *server.Options) *server.Server {
 	if options.Port == 0 {
 		options.Port = server.RANDOM_PORT
 	}
-	s, err := server.NewServer(options)
+	s, err := server.NewServer(options.Clone())
 	require.NoError(t, err)
 	s.Start()
 	require.True(t, s.ReadyForConnections(20*time.Second))
