@@ -56,8 +56,12 @@ type Record struct {
 	// an endpoint, an ordering group; "" where the destination has no such
 	// thing. Records of one Key stay in resourceVersion order.
 	Key string
-	// Event is what was encoded, for headers, timestamps and dead letters.
+	// Event is what was encoded, for headers, timestamps and dead letters; of a
+	// digest the newest one, of the end of an alert nil.
 	Event *event.Event
+	// Alert names the alert that this record opens or repeats; "" if there is none
+	// that a Resolver could end.
+	Alert string
 	// Body is what is sent for this event.
 	Body []byte
 }
@@ -90,4 +94,8 @@ type Compiler interface {
 	Payload(p Payload) (func(ev *event.Event) ([]byte, error), error)
 	// Template compiles one text. The function may be called concurrently.
 	Template(t Template) (func(ev *event.Event) (string, error), error)
+	// Escaping returns a Compiler for a service that gives characters a meaning:
+	// what an action prints goes through escape, the template's own text does not.
+	// Markup works where the user wrote it and nowhere else.
+	Escaping(escape func(string) string) Compiler
 }

@@ -19,7 +19,6 @@ func notBuiltKeys() map[string]note {
 	return map[string]note{
 		"clusters": missing, "cluster.eks": missing, "cluster.gke": missing,
 		"cluster.server": missing, "cluster.caData": missing, "cluster.tokenFile": missing,
-		"receivers[].digest": missing, "receivers[].suppress": missing,
 		"clusterEnvironment": {Warning, "has no effect in this binary"},
 		"fieldSelector":      ignored, "reasonAllowlist": ignored,
 	}

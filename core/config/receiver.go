@@ -27,6 +27,14 @@ type Receiver struct {
 	// Delivery is Config.Delivery with this receiver's own keys put over it.
 	Delivery Delivery `yaml:"delivery"`
 
+	// Digest asks for messages that stand for many events; nil for a message for
+	// each.
+	Digest *Digest `yaml:"digest"`
+	// Suppress holds back what was told a moment ago; nil holds back nothing.
+	Suppress *Suppress `yaml:"suppress"`
+	// AutoClose ends an alert when nothing came for so long; 0 ends none.
+	AutoClose time.Duration `yaml:"autoClose"`
+
 	// Kind and Config are what the sink is opened with: Kind.Open takes Config.
 	Kind   sinks.Kind `yaml:"-"`
 	Config any        `yaml:"-"`
@@ -85,6 +93,7 @@ func (l *loader) receiver(in place) Receiver {
 	}
 	l.checkStart(in, "start", r.Start)
 	l.checkDelivery(in, r.Delivery)
+	l.checkDigest(in, &r)
 	for _, start := range []sinks.Start{l.config.Source.Start, r.Kind.Start, sinks.Oldest} {
 		if r.Start == "" {
 			r.Start = start

@@ -225,6 +225,9 @@ func (s *schemer) receiver() object {
 	s.put(m, "name", object{
 		"type": []string{"string", "number", "boolean"}, "minLength": 1, "maxLength": longestName, "pattern": `^[^\x00-\x1f\x7f-\x9f]*$`,
 	}, "tells receivers apart: in routes, in the checkpoint and in metrics")
+	suppress := m["properties"].(object)["suppress"].(object)
+	suppress["required"] = []string{"for"}
+	suppress["properties"] = object{"for": object{"not": object{"enum": []any{nil, ""}}}}
 	var one []object
 	for _, k := range s.opts.Sinks {
 		one = append(one, object{"required": []string{k.Name}})
@@ -278,6 +281,8 @@ func ofType(t reflect.Type) object {
 		return oneOf([]string{"", string(sinks.Oldest), string(sinks.Now)})
 	case reflect.TypeFor[Marker]():
 		return oneOf([]string{string(MarkerAuto), string(MarkerOff)})
+	case reflect.TypeFor[DigestAs]():
+		return oneOf([]string{"", string(DigestAsRun), string(DigestAsGroup)})
 	case reflect.TypeFor[route.Rule]():
 		return nil // the decoder goes by its fields
 	}

@@ -66,7 +66,9 @@ func TestSchemaSeesEachMistake(t *testing.T) {
 	for _, receiver := range []string{
 		"stdout: {}", "name: , stdout: {}", `name: "", stdout: {}`, `name: "a\nb", stdout: {}`, "name: a", "name: a, strout: {}",
 		"name: a, stdout: {}, webhook: {}", "name: a, inMemory: {}", "name: a, kafka: {}", "name: a, stdout: yes please",
-		"name: a, stdout: {}, digest: {}", "name: a, stdout: {}, start: newest", "name: a, stdout: {}, delivery: {timeout: 5}",
+		"name: a, stdout: {}, digest: 5m",
+		"name: a, stdout: {}, digest: {as: batch}", "name: a, stdout: {}, digest: {top: many}", "name: a, stdout: {}, suppress: {for: 1}",
+		"name: a, stdout: {}, suppress: {for: 1h, by: [{a: b}]}", "name: a, stdout: {}, start: newest", "name: a, stdout: {}, delivery: {timeout: 5}",
 		"name: a, webhook: {small: 300}", "name: a, webhook: {ratio: a}", "name: a, webhook: {password: {a: b}}",
 		"name: a, webhook: {headers: a}", "name: a, webhook: {headers: {a: [b]}}", "name: a, webhook: {hosts: {a: b}}",
 		"name: a, webhook: {timeout: 5}", "name: a, webhook: {wait: -5s}", "name: a, webhook: {tls: a}",

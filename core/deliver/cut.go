@@ -11,6 +11,7 @@ import (
 type item struct {
 	record sinks.Record
 	entry  *entry
+	events int // how many are settled with it: 1, or 0 for a message that stands for others
 }
 
 // A cutter gathers records into batches that share a key and respect the

@@ -220,7 +220,9 @@ func TestARecordDoesNotWaitForever(t *testing.T) {
 		r := New(Options{Sink: s, Batch: Batch{Age: 3 * time.Second}})
 		in := make(chan Parcel)
 		done := make(chan error)
-		go func() { done <- r.Deliver(t.Context(), in, func() error { return nil }, func(state.Cursor) {}) }()
+		go func() {
+			done <- r.Deliver(t.Context(), state.Cursor{}, in, func() error { return nil }, func(state.Cursor) {})
+		}()
 		in <- parcel(1, 2)
 		time.Sleep(2 * time.Second)
 		synctest.Wait()

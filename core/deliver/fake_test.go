@@ -29,6 +29,7 @@ type fakeSink struct {
 	mu       sync.Mutex
 	attempts [][]string
 	accepted []string
+	sent     []sinks.Record // accepted too
 }
 
 func (s *fakeSink) Limits() sinks.Limits { return s.limits }
@@ -59,6 +60,7 @@ func (s *fakeSink) Send(ctx context.Context, batch []sinks.Record) error {
 	if err == nil {
 		s.mu.Lock()
 		s.accepted = append(s.accepted, ids...)
+		s.sent = append(s.sent, batch...)
 		s.mu.Unlock()
 	}
 	return err
@@ -148,7 +150,7 @@ func deliverWith(ctx context.Context, t *testing.T, o Options, mayWeSend func() 
 	close(in)
 	r := New(o)
 	var out outcome
-	out.err = r.Deliver(ctx, in, mayWeSend, func(c state.Cursor) { out.cursors = append(out.cursors, c.ResourceVersion) })
+	out.err = r.Deliver(ctx, state.Cursor{}, in, mayWeSend, func(c state.Cursor) { out.cursors = append(out.cursors, c.ResourceVersion) })
 	out.stats = r.Stats()
 	last := 0
 	for _, c := range out.cursors {

@@ -61,7 +61,7 @@ func TestWhatIsCounted(t *testing.T) {
 			packetboat_receiver_failed_attempts_total{outcome="transient",receiver="x"} 1
 			packetboat_receiver_sent_bytes_total{receiver="x"} 45
 			packetboat_receiver_up{receiver="x"} 1`)
-		assert.Equal(t, Stats{Delivered: 5, Refused: 1, DeadLettered: 1, Attempts: 3, Batches: 2, Bytes: 45}, out.stats)
+		assert.Equal(t, Stats{Delivered: 5, Refused: 1, DeadLettered: 1, Attempts: 3, Batches: 2, Bytes: 45, Settled: 6}, out.stats)
 		assert.Equal(t, 1, testutil.CollectAndCount(m.Receiver("x").Duration))
 	})
 }

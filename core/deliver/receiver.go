@@ -16,8 +16,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
+	"github.com/packetboat/packetboat/core/digest"
 	"github.com/packetboat/packetboat/core/event"
 	"github.com/packetboat/packetboat/core/metrics"
 	"github.com/packetboat/packetboat/sinks"
@@ -31,36 +30,6 @@ type Parcel struct {
 	Next   state.Cursor
 }
 
-// Options configure a Receiver. The zero value of a number asks for its default.
-type Options struct {
-	Name string
-	Sink sinks.Sink
-
-	Batch       Batch
-	Concurrency int           // batches in flight, default 1, which keeps the order
-	Timeout     time.Duration // of one attempt, default 30 s
-	Retry       Retry
-
-	DeadLetters state.DeadLetters // nil: the log takes them and they count as lost
-
-	Metrics *metrics.Receiver // nil: nothing is counted but Stats
-	Log     *slog.Logger
-}
-
-// Batch bounds a batch, below what the sink's own Limits allow.
-type Batch struct {
-	Records int           // default: the sink's limit, at most 1,000
-	Bytes   int           // default: the sink's limit, at most 4 MiB
-	Age     time.Duration // how long a record waits for others, default 1 s
-}
-
-// Retry says how long a batch that fails is tried again.
-type Retry struct {
-	Budget  time.Duration // from the first failure on, default 2 min
-	Initial time.Duration // upper bound of the first delay, default 500 ms
-	Max     time.Duration // upper bound of a delay, default 30 s
-}
-
 // refusalsInARow is how many records a receiver may refuse one after the other
 // before the fault is taken to be the receiver's: a typo must never send a
 // backlog to the dead letter.
@@ -71,38 +40,6 @@ type Receiver struct {
 	Options
 	limits sinks.Limits
 	stats  counters
-}
-
-type counters struct {
-	delivered, refused, deadLettered, lost, attempts, batches, bytes tally
-}
-
-// A tally counts twice: for the Report, which is of one Receiver, and for the
-// metric, which is of the process.
-type tally struct {
-	own    atomic.Int64
-	metric prometheus.Counter
-}
-
-func (t *tally) add(n int) {
-	t.own.Add(int64(n))
-	t.metric.Add(float64(n))
-}
-
-func (c *counters) countInto(m *metrics.Receiver) {
-	c.delivered.metric, c.refused.metric, c.deadLettered.metric, c.lost.metric = m.Delivered, m.Refused, m.DeadLettered, m.Lost
-	c.attempts.metric, c.batches.metric, c.bytes.metric = m.Attempts, m.Batches, m.Bytes
-}
-
-// Stats count what a Receiver did since it was made.
-type Stats struct {
-	Delivered    int64 // records acknowledged by the service
-	Refused      int64 // records that can never be accepted
-	DeadLettered int64 // of these, stored as dead letters
-	Lost         int64 // of these, only logged
-	Attempts     int64 // calls of Send
-	Batches      int64 // batches acknowledged
-	Bytes        int64 // bytes of bodies acknowledged
 }
 
 // New makes a Receiver.
@@ -127,47 +64,25 @@ func New(o Options) *Receiver {
 	return r
 }
 
-// lowest is what is wanted, or the default, but no more than the limit.
-func lowest(wanted, limit, otherwise int) int {
-	if wanted <= 0 {
-		wanted = otherwise
-	}
-	if limit > 0 {
-		wanted = min(wanted, limit)
-	}
-	return wanted
-}
-
-func setDefault(d *time.Duration, otherwise time.Duration) {
-	if *d <= 0 {
-		*d = otherwise
-	}
-}
-
-// Stats may be called at any time.
-func (r *Receiver) Stats() Stats {
-	return Stats{
-		Delivered: r.stats.delivered.own.Load(), Refused: r.stats.refused.own.Load(),
-		DeadLettered: r.stats.deadLettered.own.Load(), Lost: r.stats.lost.own.Load(),
-		Attempts: r.stats.attempts.own.Load(), Batches: r.stats.batches.own.Load(), Bytes: r.stats.bytes.own.Load(),
-	}
-}
-
-// Deliver takes parcels until in is closed and everything is settled, and then
-// returns nil. It returns early, with what is left owed, when the receiver must
+// Deliver goes on from a cursor: it takes parcels until in is closed and
+// everything is settled, and then returns nil. It returns early, with what is left owed, when the receiver must
 // stop (the error says why), when a batch is out of its retry budget, when
 // mayWeSend refuses, or when ctx ends.
 //
 // mayWeSend is asked before every attempt: it is the lease. settled gets the
 // cursors in order; it must not block.
-func (r *Receiver) Deliver(ctx context.Context, in <-chan Parcel, mayWeSend func() error, settled func(state.Cursor)) error {
+func (r *Receiver) Deliver(ctx context.Context, from state.Cursor, in <-chan Parcel, mayWeSend func() error, settled func(state.Cursor)) error {
 	caller := ctx
 	ctx, cancel := context.WithCancelCause(caller)
 	defer cancel(nil)
 	d := &delivery{
 		Receiver: r, ctx: ctx, fail: cancel, mayWeSend: mayWeSend,
-		ledger: &ledger{settled: settled}, slots: make(chan struct{}, r.Concurrency),
+		ledger: &ledger{settled: settled, last: from}, slots: make(chan struct{}, r.Concurrency),
 		cutter: newCutter(r.Batch),
+	}
+	d.remember(from)
+	if d.memory == nil {
+		d.ledger.last.State = nil
 	}
 	d.loop(in)
 	d.flight.Wait()
@@ -194,6 +109,11 @@ type delivery struct {
 	slots     chan struct{} // one per batch in flight
 	flight    sync.WaitGroup
 	suspects  suspects
+	upTo      state.Cursor   // of the last parcel
+	handed    state.Cursor   // by tell
+	memory    *digest.Memory // nil: this receiver needs none
+	window    *digest.Window // nil: without a Digest
+	notes     bool           // the sink keeps some
 	// answered: the service has acknowledged a batch of this delivery. Until then
 	// one batch at a time goes out, as a probe: a service that is down, perhaps
 	// since the last run, is not met with all that Concurrency allows.
@@ -228,14 +148,19 @@ func (d *delivery) endedFailing(failure error) error {
 // loop encodes and cuts. It blocks while all slots are taken: that is how a slow
 // service slows the reading down instead of growing memory.
 func (d *delivery) loop(in <-chan Parcel) {
+	tick, stop := d.ticks()
+	defer stop()
 	for {
 		select {
 		case parcel, more := <-in:
 			if !more {
 				d.dispatch(d.cutter.all())
+				d.tell()
 				return
 			}
 			d.take(parcel)
+		case <-tick:
+			d.tell()
 		case <-d.cutter.due():
 			d.dispatch(d.cutter.aged())
 		case <-d.ctx.Done():
@@ -245,19 +170,49 @@ func (d *delivery) loop(in <-chan Parcel) {
 }
 
 func (d *delivery) take(parcel Parcel) {
-	entries := d.ledger.add(parcel)
+	if parcel.Next.ResourceVersion != "" {
+		d.upTo = parcel.Next
+	}
+	if d.window != nil {
+		d.gather(parcel.Events)
+		return
+	}
+	entries, end := d.ledger.add(parcel)
+	if d.memory == nil {
+		d.ledger.close(end, nil)
+	}
 	for i, ev := range parcel.Events {
 		if d.ctx.Err() != nil {
 			return
 		}
-		record, err := d.encode(ev)
-		it := item{record: record, entry: entries[i]}
+		it := item{record: sinks.Record{ID: ev.ID(), Event: ev}, entry: entries[i], events: 1}
+		held, err := d.holdBack(ev)
+		if held {
+			d.settle(it)
+			continue
+		}
+		if err == nil {
+			it.record, err = d.encode(ev)
+		}
 		if err != nil {
 			d.refuse(it, err, 0)
 			continue
 		}
+		d.opens(it.record)
 		d.dispatch(d.cutter.add(it))
 	}
+	if d.memory != nil {
+		// Only now: what this page has told belongs to the cursor at its end.
+		d.ledger.close(end, d.encodeMemory())
+	}
+}
+
+// settle says that nothing is owed of items any more.
+func (d *delivery) settle(items ...item) {
+	for _, it := range items {
+		d.stats.settled.Add(int64(it.events))
+	}
+	d.ledger.settle(items...)
 }
 
 func (d *delivery) encode(ev *event.Event) (sinks.Record, error) {

@@ -60,13 +60,18 @@ func (d *delivery) burySuspects() {
 			return
 		}
 		d.stats.refused.add(1)
-		d.ledger.settle([]item{s.item})
+		d.settle(s.item)
 	}
 	d.suspects.list = nil
 }
 
 func (d *delivery) bury(s suspect) error {
 	r := s.item.record
+	if r.Event == nil {
+		// It stands for no event: the end of an alert. Nothing is owed with it.
+		d.Log.Error("a message is refused", "id", r.ID, "reason", s.reason, "attempts", s.attempts)
+		return nil
+	}
 	letter := state.DeadLetter{
 		Receiver: d.Name, ID: r.ID, Reason: s.reason.Error(), Attempts: s.attempts, Time: time.Now().UTC(),
 		Event: r.Event.ToJSON(), Body: r.Body,

@@ -160,6 +160,6 @@ func TestWithoutADeadLetterStoreItCountsAsLost(t *testing.T) {
 	s := &fakeSink{answer: func(int, []string) error { return sinks.Permanent(errors.New("bad")) }}
 	out := deliverAll(t, Options{Sink: s}, parcel(1, 1))
 	require.NoError(t, out.err)
-	assert.Equal(t, Stats{Refused: 1, Lost: 1, Attempts: 1}, out.stats)
+	assert.Equal(t, Stats{Refused: 1, Lost: 1, Attempts: 1, Settled: 1}, out.stats)
 	assert.Equal(t, "1", out.cursor())
 }

@@ -163,7 +163,7 @@ func (d *delivery) accepted(items []item) {
 	d.Metrics.Up.Set(1)
 	d.stats.delivered.add(len(items))
 	d.stats.batches.add(1)
-	d.ledger.settle(items)
+	d.settle(items...)
 	// The receiver takes records, so those it refused before were at fault themselves.
 	d.burySuspects()
 }

@@ -8,6 +8,9 @@ type Receiver struct {
 	Refused      prometheus.Counter
 	DeadLettered prometheus.Counter
 	Lost         prometheus.Counter
+	Grouped      prometheus.Counter
+	Suppressed   prometheus.Counter
+	Forgotten    prometheus.Counter
 	Owed         prometheus.Gauge
 
 	Batches  prometheus.Counter
@@ -49,6 +52,9 @@ func newReceiver(k *maker, sendErrors prometheus.Counter) *Receiver {
 		Refused:      k.counter("packetboat_receiver_events_refused_total", Events, "Events that the receiver can never accept; each is a dead letter or lost."),
 		DeadLettered: k.counter("packetboat_receiver_events_dead_lettered_total", Events, "Refused events that were stored as dead letters."),
 		Lost:         k.counter("packetboat_receiver_events_lost_total", Events, "Refused events that were only logged, because no dead letter store is configured."),
+		Grouped:      k.counter("packetboat_receiver_events_grouped_total", Events, "Events that went into digests instead of messages of their own."),
+		Suppressed:   k.counter("packetboat_receiver_events_suppressed_total", Events, "Events that were held back because the configuration says that their group was told a moment ago."),
+		Forgotten:    k.counter("packetboat_receiver_memory_forgotten_total", Count, "Entries that had to leave the receiver's bounded memory: counts may be too low, or a message comes too early."),
 		Owed:         k.gauge("packetboat_receiver_owed_events", Events, "Events that were read for the receiver and are not settled yet."),
 		Batches:      k.counter("packetboat_receiver_batches_total", Count, "Batches of which the receiver has acknowledged at least one event."),
 		Bytes:        k.counter("packetboat_receiver_sent_bytes_total", Bytes, "Bytes of the payloads that the receiver has acknowledged, before compression."),

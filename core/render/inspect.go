@@ -34,12 +34,13 @@ type inspector struct {
 	inspection
 	source source
 	known  map[string]any
+	escape bool
 	root   reflect.Type // type of $; nil in a template that is called by another
 }
 
-func inspect(s source, trees map[string]*parse.Tree, known map[string]any) inspection {
-	in := &inspector{source: s, known: known}
-	in.funcs = map[string]any{blankFunc: known[blankFunc]}
+func inspect(s source, trees map[string]*parse.Tree, known map[string]any, escape func(string) string) inspection {
+	in := &inspector{source: s, known: known, escape: escape != nil}
+	in.funcs = map[string]any{blankFunc: known[blankFunc], escapeFunc: escaper(escape)}
 	for _, name := range slices.Sorted(maps.Keys(trees)) {
 		in.root = nil
 		if name == mainTemplate {
@@ -92,11 +93,17 @@ func (in *inspector) action(n *parse.ActionNode, dot reflect.Type) {
 	if result == nil {
 		// A nil out of a function or of a map with values of any type would
 		// print as <no value>.
-		blank := parse.NewIdentifier(blankFunc).SetPos(n.Pos)
-		n.Pipe.Cmds = append(n.Pipe.Cmds, &parse.CommandNode{
-			NodeType: parse.NodeCommand, Pos: n.Pos, Args: []parse.Node{blank},
-		})
+		pipeTo(n, blankFunc)
 	}
+	if in.escape && !isConstant(n.Pipe) {
+		pipeTo(n, escapeFunc)
+	}
+}
+
+func pipeTo(n *parse.ActionNode, function string) {
+	n.Pipe.Cmds = append(n.Pipe.Cmds, &parse.CommandNode{
+		NodeType: parse.NodeCommand, Pos: n.Pos, Args: []parse.Node{parse.NewIdentifier(function).SetPos(n.Pos)},
+	})
 }
 
 func (in *inspector) pipe(p *parse.PipeNode, dot reflect.Type) (result reflect.Type) {
@@ -219,7 +226,10 @@ func (in *inspector) method(t reflect.Type, m reflect.Method) (reflect.Type, err
 	default:
 		inherited = true
 	}
-	if !inherited {
+	switch {
+	case t == eventType && m.Name == "Owner":
+		in.uses = in.uses.Merge(Uses{Labels: true, OwnerReferences: true})
+	case !inherited:
 		in.uses = everything
 	}
 	return known(m.Type.Out(0)), nil

@@ -24,8 +24,13 @@ import (
 // Compiler implements sinks.Compiler and remembers what the things it compiled
 // can see.
 type Compiler struct {
-	funcs map[string]any
+	funcs  map[string]any
+	escape func(string) string // nil: what is printed goes out as it is
+	*findings
+}
 
+// findings are shared by a Compiler and those that it made by Escaping.
+type findings struct {
 	mu       sync.Mutex
 	uses     Uses
 	defaults bool
@@ -35,7 +40,12 @@ type Compiler struct {
 var _ sinks.Compiler = (*Compiler)(nil)
 
 // NewCompiler returns a Compiler that has compiled nothing yet.
-func NewCompiler() *Compiler { return &Compiler{funcs: functions()} }
+func NewCompiler() *Compiler { return &Compiler{funcs: functions(), findings: &findings{}} }
+
+// Escaping implements sinks.Compiler.
+func (c *Compiler) Escaping(escape func(string) string) sinks.Compiler {
+	return &Compiler{funcs: c.funcs, escape: escape, findings: c.findings}
+}
 
 // Uses says which metadata of the involved object the compiled templates and
 // layouts can see. The default payload is not counted: see DefaultPayload.

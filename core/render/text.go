@@ -43,7 +43,7 @@ func (c *Compiler) text(s source) (*text, error) {
 	if _, err := tree.Parse(s.text, "", "", trees); err != nil {
 		return nil, s.located(err)
 	}
-	found := inspect(s, trees, c.funcs)
+	found := inspect(s, trees, c.funcs, c.escape)
 	if len(found.errs) > 0 {
 		return nil, errors.Join(found.errs...)
 	}

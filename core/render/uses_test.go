@@ -81,7 +81,7 @@ func TestOwnMethodsAreKnown(t *testing.T) {
 		}
 	}
 	assert.Equal(t, []string{
-		"Component", "DeDot", "GetTimestampISO8601", "GetTimestampMs", "Host", "ID", "Occurrences", "Time", "ToJSON",
+		"Component", "DeDot", "GetTimestampISO8601", "GetTimestampMs", "Host", "ID", "Occurrences", "Owner", "Time", "ToJSON",
 	}, own)
 	for i := range involvedType.NumField() {
 		name := involvedType.Field(i).Name

@@ -107,8 +107,7 @@ func (w *watch) reopen(l *lane) {
 	l.reset()
 	l.retryAt = time.Time{}
 	l.offered = *l.settled.Load()
-	stats := l.Deliver.Stats()
-	l.routed.Store(stats.Delivered + stats.Refused)
+	l.routed.Store(l.Deliver.Stats().Settled)
 	l.note(CatchingUp, nil)
 	l.open(w.phases.Send, w.committer, w.regroup)
 }

@@ -1,6 +1,7 @@
 package run
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -151,7 +152,7 @@ func (c *committer) commit(ctx context.Context, release bool) error {
 		if c.onMoved != nil {
 			c.onMoved(receiver, cursor)
 		}
-		if c.pending[receiver].ResourceVersion == cursor.ResourceVersion {
+		if p := c.pending[receiver]; p.ResourceVersion == cursor.ResourceVersion && bytes.Equal(p.State, cursor.State) {
 			delete(c.pending, receiver)
 		}
 	}

@@ -108,9 +108,9 @@ func (l *lane) begin(cursor state.Cursor, now time.Time) {
 // open begins to deliver. stopped, if it is not nil, is called once the receiver
 // has stopped because of an error.
 func (l *lane) open(ctx context.Context, c *committer, stopped func()) {
-	inbox, done := l.inbox, l.done
+	inbox, done, from := l.inbox, l.done, *l.settled.Load()
 	go func() {
-		err := l.Deliver.Deliver(ctx, inbox, c.mayWeSend, func(cursor state.Cursor) {
+		err := l.Deliver.Deliver(ctx, from, inbox, c.mayWeSend, func(cursor state.Cursor) {
 			l.settled.Store(&cursor)
 			c.settled(l.Name, cursor)
 		})

@@ -54,9 +54,12 @@ func (j *Job) note(page *source.Page, rewind func(next state.Cursor) error) erro
 // have one without the others.
 func (j *Job) rewindAll(c *committer, lanes []*lane, next state.Cursor) error {
 	for _, name := range c.known {
+		next.State = c.current.Clusters[c.cluster][name].State
 		c.settled(name, next)
 	}
 	for _, l := range lanes {
+		// What was told stays told: the same events come again.
+		next.State = l.settled.Load().State
 		c.settled(l.Name, next)
 		l.offered, l.readAt = next, time.Time{}
 		if j.ResetSince > 0 {

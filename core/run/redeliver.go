@@ -110,7 +110,7 @@ func (r *Redelivery) open(ctx context.Context, receiver Receiver, mayWeSend func
 	l := &reLane{in: make(chan deliver.Parcel, inboxBytes/fullPage), done: make(chan struct{}), wake: make(chan struct{}, 1)}
 	l.working.Go(func() {
 		defer close(l.done)
-		l.err = receiver.Deliver.Deliver(ctx, l.in, mayWeSend, l.settled)
+		l.err = receiver.Deliver.Deliver(ctx, state.Cursor{}, l.in, mayWeSend, l.settled)
 	})
 	l.working.Go(func() { l.removeErr = l.remove(context.WithoutCancel(ctx), r) })
 	return l

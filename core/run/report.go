@@ -33,11 +33,13 @@ type Report struct {
 
 // ReceiverReport is one receiver's part of a Report.
 type ReceiverReport struct {
-	Delivered       int64  `json:"delivered"`
-	Refused         int64  `json:"refused"`      // can never be accepted by this receiver
-	DeadLettered    int64  `json:"deadLettered"` // of these, stored as dead letters
-	Lost            int64  `json:"lost"`         // of these, only logged: no dead letter store is configured
-	Owed            int64  `json:"owed"`         // routed to it in this run and not settled
+	Delivered       int64  `json:"delivered"`            // records that the receiver has acknowledged: events, or digests
+	Grouped         int64  `json:"grouped,omitempty"`    // events that these digests stand for
+	Suppressed      int64  `json:"suppressed,omitempty"` // events held back because their group was told a moment ago
+	Refused         int64  `json:"refused"`              // can never be accepted by this receiver
+	DeadLettered    int64  `json:"deadLettered"`         // of these, stored as dead letters
+	Lost            int64  `json:"lost"`                 // of these, only logged: no dead letter store is configured
+	Owed            int64  `json:"owed"`                 // routed to it in this run and not settled
 	Attempts        int64  `json:"attempts"`
 	ResourceVersion string `json:"resourceVersion"` // its committed cursor
 	Error           string `json:"error,omitempty"`
@@ -62,7 +64,7 @@ func (j *Job) report(lanes []*lane, began time.Time) Report {
 		}
 		rr := &ReceiverReport{
 			Delivered: s.Delivered, Refused: s.Refused, DeadLettered: s.DeadLettered, Lost: s.Lost,
-			Owed: l.routed.Load() - s.Delivered - s.Refused, Attempts: s.Attempts, ResourceVersion: committed.ResourceVersion,
+			Grouped: s.Grouped, Suppressed: s.Suppressed, Owed: l.routed.Load() - s.Settled, Attempts: s.Attempts, ResourceVersion: committed.ResourceVersion,
 		}
 		if l.failed() != nil {
 			rr.Error = l.failed().Error()

@@ -51,7 +51,7 @@ func (a *App) Redeliver(ctx context.Context, only string) (run.Redelivered, erro
 	job := &run.Job{}
 	for _, r := range opened {
 		if only == "" || r.Name == only {
-			job.Receivers = append(job.Receivers, a.receiver(r, again, false, metrics.Discard()))
+			job.Receivers = append(job.Receivers, a.receiver(r, purpose{letters: again, plain: true}, metrics.Discard()))
 		}
 	}
 	defer a.closeSinks(ctx, job)

@@ -26,6 +26,7 @@ clusters: [{name: c, cluster: {server: "https://127.0.0.1:1"}}]
 	const reason = "layout: {reason: '{{ .Reason }}'}"
 	for name, test := range map[string]struct {
 		rule, sink, more string
+		receiver         string
 		events           string
 		want             render.Uses
 		asks             bool
@@ -34,11 +35,13 @@ clusters: [{name: c, cluster: {server: "https://127.0.0.1:1"}}]
 		"the default payload":       {rule: "", sink: "", want: everything, asks: true},
 		"a template":                {rule: "", sink: "layout: {team: '{{ .InvolvedObject.Labels.team }}'}", want: render.Uses{Labels: true}, asks: true},
 		"a rule":                    {rule: ", annotations: {a: b}", sink: reason, want: render.Uses{Annotations: true}, asks: true},
+		"suppression by owner":      {receiver: "suppress: {for: 1h}", sink: reason, want: render.Uses{Labels: true, OwnerReferences: true}, asks: true},
+		"suppression by reason":     {receiver: "suppress: {for: 1h, by: [reason]}", sink: reason},
 		"look-ups are switched off": {rule: ", labels: {a: b}", sink: "", more: "omitLookup: true", want: everything},
 		"events of a file":          {rule: ", labels: {a: b}", sink: "", events: "events.json", want: everything},
 	} {
 		t.Run(name, func(t *testing.T) {
-			a, err := from(t, "route: {match: [{receiver: a"+test.rule+"}]}\nreceivers: [{name: a, stdout: {"+test.sink+"}}]\n"+test.more,
+			a, err := from(t, "route: {match: [{receiver: a"+test.rule+"}]}\nreceivers: [{name: a, stdout: {"+test.sink+"}, "+test.receiver+"}]\n"+test.more,
 				func(o *Options) {
 					o.Events, o.Kubeconfig, o.Stdout, o.Stderr = test.events, kubeconfig, io.Discard, io.Discard
 				})

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/packetboat/packetboat/core/config"
+	"github.com/packetboat/packetboat/core/digest"
 	"github.com/packetboat/packetboat/core/metrics"
 	"github.com/packetboat/packetboat/core/render"
 	"github.com/packetboat/packetboat/sinks"
@@ -14,7 +15,8 @@ import (
 type opened struct {
 	config.Receiver
 	sink sinks.Sink
-	uses render.Uses // what its payload and templates can see of the involved object
+	by   []digest.Field // the groups of its digest or of what it suppresses
+	uses render.Uses    // what its payload and templates can see of the involved object
 }
 
 // openSinks opens every receiver's sink, which compiles its templates. All that
@@ -45,7 +47,12 @@ func (a *App) openSinks(ctx context.Context, m *metrics.Metrics) ([]opened, erro
 			}
 			continue
 		}
-		all = append(all, opened{r, sink, seenBy(compiler)})
+		o := opened{Receiver: r, sink: sink}
+		if o.by, err = groupsOf(r, sink, compiler); err != nil {
+			problems = append(problems, config.ProblemFrom(err, a.ConfigFile, r.Key)...)
+		}
+		o.uses = seenBy(compiler)
+		all = append(all, o)
 	}
 	if len(problems) > 0 {
 		return nil, &ConfigError{problems}

@@ -137,7 +137,7 @@ func (a *App) job(ctx context.Context, dryRun bool, m *metrics.Metrics) (*run.Jo
 		job.Store, letters = dryStore{store}, dryLetters{}
 	}
 	for _, r := range receivers {
-		job.Receivers = append(job.Receivers, a.receiver(r, letters, dryRun, m))
+		job.Receivers = append(job.Receivers, a.receiver(r, purpose{letters: letters, limits: store.Limits(), dryRun: dryRun}, m))
 	}
 	return job, nil
 }
@@ -169,9 +169,18 @@ func (a *App) readCluster(job *run.Job, receivers []opened, marker *source.Marke
 	return nil
 }
 
-func (a *App) receiver(r opened, letters state.DeadLetters, dryRun bool, m *metrics.Metrics) run.Receiver {
+// A purpose says what a receiver is opened for.
+type purpose struct {
+	letters state.DeadLetters
+	limits  state.Limits // of the checkpoint
+	dryRun  bool
+	watch   bool // its input goes on for ever
+	plain   bool // events as they are, whatever the configuration says of digests
+}
+
+func (a *App) receiver(r opened, p purpose, m *metrics.Metrics) run.Receiver {
 	sink, d := r.sink, r.Delivery
-	if dryRun {
+	if p.dryRun {
 		sink = drySink{sink}
 	}
 	start := r.Start
@@ -184,16 +193,20 @@ func (a *App) receiver(r opened, letters state.DeadLetters, dryRun bool, m *metr
 	if a.Events != "" {
 		age = 0 // who names a file wants what is in it, old as it may be
 	}
+	options := deliver.Options{
+		Name: r.Name, Sink: sink, DeadLetters: p.letters,
+		Metrics: m.Receiver(r.Name), Log: a.Log.With("receiver", r.Name),
+		Batch:       deliver.Batch{Records: d.Batch.Size, Bytes: int(d.Batch.Bytes), Age: d.Batch.Age},
+		Concurrency: d.Concurrency, Timeout: d.Timeout,
+		Retry: deliver.Retry{Budget: d.Retry.Budget, Initial: d.Retry.Initial, Max: d.Retry.Max},
+	}
+	if !p.plain {
+		a.digest(r, p, &options)
+	}
 	return run.Receiver{
 		Name: r.Name, RenamedFrom: r.RenamedFrom, Start: start, StartAge: age,
 		MaxAge: r.MaxAge, OmitUpdates: !r.ReportUpdates,
-		Deliver: deliver.New(deliver.Options{
-			Name: r.Name, Sink: sink, DeadLetters: letters,
-			Metrics: m.Receiver(r.Name), Log: a.Log.With("receiver", r.Name),
-			Batch:       deliver.Batch{Records: d.Batch.Size, Bytes: int(d.Batch.Bytes), Age: d.Batch.Age},
-			Concurrency: d.Concurrency, Timeout: d.Timeout,
-			Retry: deliver.Retry{Budget: d.Retry.Budget, Initial: d.Retry.Initial, Max: d.Retry.Max},
-		}),
+		Deliver: deliver.New(options),
 	}
 }
 

@@ -42,6 +42,7 @@ var texts = []string{
 	"packetboat", "a", "1", "1.2.3", "a:1", "a/b", "a_total", "http://a", "nats://a:1", "projects/a/topics/b", "[a]",
 	"12345678-1234-1234-1234-123456789012", "arn:aws:iam::123456789012:role/a",
 	"a:YS5leGFtcGxlJGIkYw==", // an Elastic Cloud ID: a.example$b$c
+	"{{ .Name }}", "a@example.com",
 }
 
 func probes(t *testing.T) []probe {
@@ -145,7 +146,13 @@ func (p probe) find(facts *config.Facts) {
 			}
 		}
 	}
-	if required := p.required(p.examples[0]); required != nil {
+	// Another example may do without, because of a key that cannot stand beside.
+	required := slices.DeleteFunc(p.required(p.examples[0]), func(keys []string) bool {
+		return slices.ContainsFunc(p.examples, func(example map[string]any) bool {
+			return !slices.ContainsFunc(keys, func(key string) bool { return example[key] != nil })
+		})
+	})
+	if len(required) > 0 {
 		facts.Required[at] = required
 	}
 }

@@ -149,8 +149,11 @@ type mutator struct {
 	all, taken, refused int
 }
 
-// dependent is what is missing only because of what another key says.
-var dependent = []string{"gcloud_project_id: is missing", "avro: schema: is missing", "assumeRole: roleARN is missing"}
+// dependent is what is missing only because of what another key says, or in an
+// item of a list.
+var dependent = []string{
+	"gcloud_project_id: is missing", "avro: schema: is missing", "assumeRole: roleARN is missing", "links[0]: href: is missing", "channel: is missing",
+}
 
 func (m *mutator) compare(t *testing.T, validate schematest.Validator, text string) {
 	t.Helper()

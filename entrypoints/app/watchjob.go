@@ -40,7 +40,7 @@ func (a *App) watchJob(ctx context.Context, m *metrics.Metrics, see func(*App, [
 	}
 	job.Again = again
 	for _, r := range receivers {
-		job.Receivers = append(job.Receivers, a.receiver(r, letters, false, m))
+		job.Receivers = append(job.Receivers, a.receiver(r, purpose{letters: letters, limits: store.Limits(), watch: true}, m))
 	}
 	return job, receivers, nil
 }

@@ -54,7 +54,7 @@ func requestsPerThousand(t *testing.T, k sinks.Kind) string {
 	in <- deliver.Parcel{Events: sinktest.Kibibyte(1000)}
 	close(in)
 	receiver := deliver.New(deliver.Options{Name: k.Name, Sink: counted, Batch: deliver.Batch{Age: time.Hour}})
-	require.NoError(t, receiver.Deliver(t.Context(), in, func() error { return nil }, func(state.Cursor) {}))
+	require.NoError(t, receiver.Deliver(t.Context(), state.Cursor{}, in, func() error { return nil }, func(state.Cursor) {}))
 	require.EqualValues(t, 1000, receiver.Stats().Delivered, k.Name)
 	return strconv.FormatInt(counted.batches.Load(), 10)
 }

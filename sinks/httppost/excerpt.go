@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+
+	"github.com/packetboat/packetboat/core/secret"
 )
 
 const (
@@ -17,8 +19,13 @@ const (
 
 // excerpt is the start of an answer as one printable line. Services echo what
 // they refuse, so everything of the request that may be secret is blotted out.
-func excerpt(req *http.Request, body []byte) string {
+func excerpt(req *http.Request, body []byte, more ...secret.String) string {
 	text := string(body[:min(len(body), excerptBytes)])
+	for _, s := range more {
+		if !s.IsZero() {
+			text = strings.ReplaceAll(text, s.Reveal(), "<secret>")
+		}
+	}
 	for _, s := range secretsOf(req) {
 		text = strings.ReplaceAll(text, s, "<secret>")
 	}

@@ -46,7 +46,9 @@ type Request struct {
 	Header http.Header
 	// Body is not read after Send returned.
 	Body []byte
-	Gzip bool // compress the body
+	// Secrets are what of the Body must not come back in an error.
+	Secrets []secret.String
+	Gzip    bool // compress the body
 	// AnswerBytes is how much of an accepting answer the sink has to read to
 	// know what was accepted. An answer that is longer or breaks off is then a
 	// transient error. 0: the status says it all.
@@ -111,7 +113,7 @@ func (c *Client) Send(ctx context.Context, r Request) (*Answer, error) {
 	answer := &Answer{Status: resp.StatusCode, Header: resp.Header}
 	answer.Body, err = readAnswer(resp.Body, max(r.AnswerBytes, drainBytes))
 	if judge(resp.StatusCode) != accepted {
-		return answer, c.statusError(req, answer)
+		return answer, c.statusError(req, answer, r.Secrets)
 	}
 	if err != nil && r.AnswerBytes > 0 {
 		return answer, networkError(ctx, err)

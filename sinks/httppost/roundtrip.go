@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+
+	"github.com/packetboat/packetboat/core/secret"
 )
 
 // RoundTripper is c as the transport of a client library, which then has c's TLS,
@@ -12,11 +14,15 @@ import (
 //
 // Against the custom of RoundTrippers an answer that is not 2xx is an error, with
 // its verdict: libraries hand an error on, and keep of an answer what they like.
-func (c *Client) RoundTripper(answerBytes int) http.RoundTripper { return roundTripper{c, answerBytes} }
+// The secrets are those that the library puts into a body, as Request.Secrets.
+func (c *Client) RoundTripper(answerBytes int, secrets ...secret.String) http.RoundTripper {
+	return roundTripper{c, answerBytes, secrets}
+}
 
 type roundTripper struct {
 	client      *Client
 	answerBytes int
+	secrets     []secret.String
 }
 
 func (t roundTripper) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -30,7 +36,8 @@ func (t roundTripper) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 	}
 	answer, err := t.client.Send(req.Context(), Request{
-		Method: req.Method, URL: req.URL.String(), Header: req.Header, Body: body, AnswerBytes: t.answerBytes,
+		Method: req.Method, URL: req.URL.String(), Header: req.Header, Body: body,
+		Secrets: t.secrets, AnswerBytes: t.answerBytes,
 	})
 	if err != nil {
 		return nil, err

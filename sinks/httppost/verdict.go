@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/packetboat/packetboat/core/secret"
 	"github.com/packetboat/packetboat/sinks"
 )
 
@@ -54,7 +55,7 @@ func judge(status int) verdict {
 	return transient // 408, 409, 421, 423, 424, 425, 429, 5xx and what nobody has heard of
 }
 
-func (c *Client) statusError(req *http.Request, a *Answer) error {
+func (c *Client) statusError(req *http.Request, a *Answer, secrets []secret.String) error {
 	text := fmt.Sprintf("answered %d", a.Status)
 	if name := http.StatusText(a.Status); name != "" {
 		text += " " + name
@@ -62,7 +63,7 @@ func (c *Client) statusError(req *http.Request, a *Answer) error {
 	if a.Status/100 == 3 {
 		text += " (redirects are not followed: configure the address that it leads to)"
 	}
-	if e := excerpt(req, a.Body); e != "" {
+	if e := excerpt(req, a.Body, secrets...); e != "" {
 		text += ": " + e
 	}
 	return Judge(errors.New(text), a.Status, a.Header, c.now())

@@ -50,7 +50,7 @@ func Deliver(t *testing.T, kind sinks.Kind, config string, events []*event.Event
 	in := make(chan deliver.Parcel, 1)
 	in <- deliver.Parcel{Events: events}
 	close(in)
-	require.NoError(t, r.Deliver(t.Context(), in, func() error { return nil }, discard))
+	require.NoError(t, r.Deliver(t.Context(), deliver.Parcel{}.Next, in, func() error { return nil }, discard))
 	return r.Stats()
 }
 

@@ -2,6 +2,7 @@ package sinktest
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"flag"
 	"fmt"
@@ -20,24 +21,27 @@ var update = flag.Bool("update", false, "write the golden payloads instead of co
 const goldenBytes = 4 << 10
 
 func goldenPayloads(t *testing.T, s *subject) {
-	folder := s.Golden
-	if folder == "" {
-		folder = "testdata"
-	}
 	for _, c := range Events() {
 		record, err := s.sink.Encode(c.Event)
 		require.NoError(t, err, c.Name)
-		got := goldenText(record.Body)
-		file := filepath.Join(folder, c.Name+".golden")
-		if *update {
-			require.NoError(t, os.MkdirAll(folder, 0o755))
-			require.NoError(t, os.WriteFile(file, got, 0o644))
-			continue
-		}
-		want, err := os.ReadFile(file)
-		require.NoError(t, err, "go test -update writes it")
-		assert.Equal(t, string(want), string(got), "%s; go test -update writes it", file)
+		s.compare(t, c.Name, record.Body)
 	}
+}
+
+// compare wants a body to be what its golden file shows.
+func (s *subject) compare(t *testing.T, name string, body []byte) {
+	t.Helper()
+	folder := cmp.Or(s.Golden, "testdata")
+	got := goldenText(body)
+	file := filepath.Join(folder, name+".golden")
+	if *update {
+		require.NoError(t, os.MkdirAll(folder, 0o755))
+		require.NoError(t, os.WriteFile(file, got, 0o644))
+		return
+	}
+	want, err := os.ReadFile(file)
+	require.NoError(t, err, "go test -update writes it")
+	assert.Equal(t, string(want), string(got), "%s; go test -update writes it", file)
 }
 
 func goldenText(body []byte) []byte {

@@ -38,6 +38,8 @@ var properties = []property{
 	{"byte limit is honest", func(h Harness) string { return h.NoByteLimit }, byteLimitIsHonest},
 	{"record byte limit is honest", func(h Harness) string { return h.NoRecordByteLimit }, recordByteLimitIsHonest},
 	{"same ID twice", func(h Harness) string { return h.NoDeduplicationKey }, sameIDTwice},
+	{"digests", nil, digests},
+	{"alerts end", nil, ends},
 	{"Close twice", nil, closeTwice},
 }
 

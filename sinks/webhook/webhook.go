@@ -11,6 +11,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"net/http"
@@ -121,6 +122,20 @@ func (s *sink) Encode(ev *event.Event) (sinks.Record, error) {
 		return sinks.Record{}, err
 	}
 	return sinks.Record{ID: ev.ID(), Key: s.key(t), Event: ev, Body: body}, nil
+}
+
+// EncodeDigest sends the digest's own JSON; endpoint and headers are those of its
+// newest event.
+func (s *sink) EncodeDigest(d *sinks.Digest) (sinks.Record, error) {
+	t, err := s.target(d.Newest)
+	if err != nil {
+		return sinks.Record{}, err
+	}
+	body, err := d.Fit(s.Limits().RecordBytes, func(d *sinks.Digest) ([]byte, error) { return json.Marshal(d) })
+	if err != nil {
+		return sinks.Record{}, fmt.Errorf("digest: %w", err)
+	}
+	return sinks.Record{ID: d.ID, Key: s.key(t), Event: d.Newest, Body: body}, nil
 }
 
 func (s *sink) Send(ctx context.Context, batch []sinks.Record) error {
