@@ -67,6 +67,10 @@ docs: ## write the generated parts of the documentation anew; a test says when t
 	go test ./sinks/all ./core/metrics -run TestTheTableInTheReadmeIsTrue -update
 	go test ./entrypoints/app -run TestSchemaFactsAreTrue -update
 
+.PHONY: previews
+previews: ## draw what the receivers for people send, for their READMEs; pictures need chromium
+	go run ./entrypoints/previews
+
 .PHONY: local-up
 local-up: ## start etcd and Kubernetes on loopback, write .local/kubeconfig; EVENT_TTL=10m COMPACTION_INTERVAL=30s
 	@$(LOCAL) up $(UP_FLAGS)
