@@ -130,8 +130,10 @@ func TestSuppressionSurvivesTheRun(t *testing.T) {
 		assert.EqualValues(t, 9, report.Receivers["a"].Grouped)
 		w.add(9)
 		time.Sleep(59 * time.Minute)
-		report, err = w.digestJob(s, time.Hour).Once(w.phases())
+		j := w.digestJob(s, time.Hour)
+		report, err = j.Once(w.phases())
 		require.NoError(t, err)
+		assert.Zero(t, j.Status()[0].Owed, "what is seen while it runs")
 		// 10 is of a group of its own, 11 to 18 are of those that were told.
 		assert.EqualValues(t, 8, report.Receivers["a"].Suppressed)
 		assert.EqualValues(t, 1, report.Receivers["a"].Grouped)

@@ -122,6 +122,9 @@ func (l *lane) open(ctx context.Context, c *committer, stopped func()) {
 	}()
 }
 
+// owed is what was routed to it and is not settled.
+func (l *lane) owed(s deliver.Stats) int64 { return l.routed.Load() - s.Settled }
+
 func (l *lane) failed() error {
 	select {
 	case <-l.done:

@@ -64,7 +64,7 @@ func (j *Job) report(lanes []*lane, began time.Time) Report {
 		}
 		rr := &ReceiverReport{
 			Delivered: s.Delivered, Refused: s.Refused, DeadLettered: s.DeadLettered, Lost: s.Lost,
-			Grouped: s.Grouped, Suppressed: s.Suppressed, Owed: l.routed.Load() - s.Settled, Attempts: s.Attempts, ResourceVersion: committed.ResourceVersion,
+			Grouped: s.Grouped, Suppressed: s.Suppressed, Owed: l.owed(s), Attempts: s.Attempts, ResourceVersion: committed.ResourceVersion,
 		}
 		if l.failed() != nil {
 			rr.Error = l.failed().Error()

@@ -48,7 +48,7 @@ func (j *Job) Status() []Status {
 		if cursor := l.committed.Load(); cursor != nil {
 			s.Committed = *cursor
 		}
-		s.Owed = max(l.routed.Load()-s.Stats.Delivered-s.Stats.Refused, 0)
+		s.Owed = max(l.owed(s.Stats), 0) // the two are not read at one time
 		all = append(all, s)
 	}
 	return all
