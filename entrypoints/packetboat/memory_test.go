@@ -41,9 +41,10 @@ func peak(t *testing.T, cluster *local.Cluster, binary string, s scale, events i
 	return least
 }
 
-// watchPeak waits for a child to end and returns the peak of its memory. Linux
-// is asked while it runs: what it says at the end includes the memory of the
-// process that it was forked from, which is this test.
+// watchPeak waits for a child to end and returns the peak of its own memory,
+// without the pages of the binary, of which the kernel keeps more or less as it
+// likes. Linux is asked while it runs: what it says at the end includes the memory
+// of the process that it was forked from, which is this test.
 func watchPeak(t *testing.T, c *child) (peak float64) {
 	t.Helper()
 	ended := make(chan error, 1)
@@ -55,7 +56,9 @@ func watchPeak(t *testing.T, c *child) (peak float64) {
 		case err := <-ended:
 			require.NoError(t, err, "%s", &c.stderr)
 			if peak == 0 { // no /proc: not Linux
-				peak = float64(c.ProcessState.SysUsage().(*syscall.Rusage).Maxrss) / mebibyte
+				binary, err := os.Stat(c.Path)
+				require.NoError(t, err)
+				peak = float64(c.ProcessState.SysUsage().(*syscall.Rusage).Maxrss-binary.Size()) / mebibyte
 			}
 			return peak
 		case <-look.C:
@@ -63,7 +66,7 @@ func watchPeak(t *testing.T, c *child) (peak float64) {
 			if err != nil {
 				continue // it is ending
 			}
-			if found := highWater.FindSubmatch(status); found != nil {
+			if found := anonymous.FindSubmatch(status); found != nil {
 				kibibytes, err := strconv.ParseFloat(string(found[1]), 64)
 				require.NoError(t, err)
 				peak = max(peak, kibibytes/1024)
@@ -72,7 +75,7 @@ func watchPeak(t *testing.T, c *child) (peak float64) {
 	}
 }
 
-var highWater = regexp.MustCompile(`(?m)^VmHWM:\s+(\d+) kB$`)
+var anonymous = regexp.MustCompile(`(?m)^RssAnon:\s+(\d+) kB$`)
 
 // fileConfig reads namespace shop with the given source into events.jsonl.
 const fileConfig = `namespace: shop
