@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/packetboat/packetboat/core/event"
 	"github.com/packetboat/packetboat/sinks"
@@ -245,4 +246,30 @@ func TestTheEndOfItsTimeReturnsWithWhatIsOwed(t *testing.T) {
 		require.ErrorIs(t, out.err, over)
 		assert.Empty(t, out.cursors)
 	})
+}
+
+// A delivery may begin with a cursor of a history that was rewritten meanwhile:
+// its time says nothing of the events of the new one, which may be about to expire.
+func TestACursorWithinAPageIsNoYoungerThanItsEvent(t *testing.T) {
+	now := time.Now().UTC()
+	p := parcel(1, 3)
+	p.Next.ReadAt = now
+	for _, ev := range p.Events {
+		ev.CreationTimestamp = metav1.NewTime(now.Add(-time.Hour))
+	}
+	s := &fakeSink{answer: func(attempt int, _ []string) error {
+		if attempt > 1 {
+			return sinks.Stop(errDown)
+		}
+		return nil
+	}}
+	in := make(chan Parcel, 1)
+	in <- p
+	close(in)
+	var last state.Cursor
+	err := New(Options{Sink: s, Batch: Batch{Records: 1}}).Deliver(t.Context(), state.Cursor{ResourceVersion: "900", ReadAt: now}, in,
+		func() error { return nil }, func(c state.Cursor) { last = c })
+	require.ErrorIs(t, err, errDown)
+	assert.Equal(t, "1", last.ResourceVersion)
+	assert.Equal(t, now.Add(-time.Hour), last.ReadAt)
 }

@@ -42,6 +42,7 @@ func (d *delivery) remember(from state.Cursor) {
 	if err != nil {
 		d.Log.Warn("counts begin anew, and what was told may be told again", "error", err)
 	}
+	d.ledger.last.State = from.State
 	if d.notes {
 		noter.UseNotes(d.memory.Notes())
 	}

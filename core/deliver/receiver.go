@@ -77,13 +77,10 @@ func (r *Receiver) Deliver(ctx context.Context, from state.Cursor, in <-chan Par
 	defer cancel(nil)
 	d := &delivery{
 		Receiver: r, ctx: ctx, fail: cancel, mayWeSend: mayWeSend,
-		ledger: &ledger{settled: settled, last: from}, slots: make(chan struct{}, r.Concurrency),
+		ledger: &ledger{settled: settled}, slots: make(chan struct{}, r.Concurrency),
 		cutter: newCutter(r.Batch),
 	}
 	d.remember(from)
-	if d.memory == nil {
-		d.ledger.last.State = nil
-	}
 	d.loop(in)
 	d.flight.Wait()
 	if ctx.Err() == nil {
