@@ -3,6 +3,7 @@ package awsclient
 import (
 	"errors"
 
+	"github.com/packetboat/packetboat/core/event"
 	"github.com/packetboat/packetboat/sinks"
 )
 
@@ -13,10 +14,15 @@ var errWaits = errors.New("not sent: the record before it in its group was not t
 // message for now and take those after it, and a group that is out of order stays
 // so: what was taken is not taken again. So whatever follows a record that was
 // refused for now waits with it. Each record is sent once at most.
-func InGroups(batch []sinks.Record, groups []string, send func([]sinks.Record) error) error {
+func InGroups(batch []sinks.Record, groupOf func(*event.Event) (string, error), send func([]sinks.Record) error) error {
 	var places []int // in the batch, of what is yet to be sent
-	for i := range batch {
+	groups := make([]string, len(batch))
+	for i, r := range batch {
 		places = append(places, i)
+		var err error
+		if groups[i], err = groupOf(r.Event); err != nil {
+			return sinks.Permanent(err)
+		}
 	}
 	refused := map[int]error{}
 	for first := true; len(places) > 0; first = false {

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/packetboat/packetboat/core/event"
 	"github.com/packetboat/packetboat/sinks"
 )
 
@@ -17,13 +18,14 @@ import (
 func inGroups(t *testing.T, records string, answer func(request string) error) ([]string, error) {
 	t.Helper()
 	var batch []sinks.Record
-	var groups []string
 	for id := range strings.FieldsSeq(records) {
-		batch = append(batch, sinks.Record{ID: id})
-		groups = append(groups, id[:1])
+		ev := event.Sample()
+		ev.Reason = id[:1]
+		batch = append(batch, sinks.Record{ID: id, Event: ev})
 	}
 	var requests []string
-	err := InGroups(batch, groups, func(part []sinks.Record) error {
+	group := func(ev *event.Event) (string, error) { return ev.Reason, nil }
+	err := InGroups(batch, group, func(part []sinks.Record) error {
 		var ids []string
 		for _, r := range part {
 			ids = append(ids, r.ID)

@@ -14,7 +14,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.yaml.in/yaml/v3"
 	api "google.golang.org/api/bigquery/v2"
 
 	"github.com/packetboat/packetboat/core/event"
@@ -103,7 +102,7 @@ func TestConformance(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			h := sinktest.Harness{
 				Golden:      "testdata/" + name,
-				EventOfSize: eventOfSize,
+				EventOfSize: sinktest.EventOfSize,
 				NoSecrets:   "the configuration names a credentials file; sinks/gcpclient tests what comes out of it",
 				Start: func(t *testing.T) sinktest.Destination {
 					s := scripted(t)
@@ -119,42 +118,6 @@ func TestConformance(t *testing.T) {
 	}
 }
 
-// eventOfSize trusts that a longer message makes a row as much longer: to make
-// sure of it with rows of 10 MB takes long.
-func eventOfSize(t *testing.T, s sinks.Sink, bytes int) *event.Event {
-	t.Helper()
-	ev := event.Sample()
-	ev.Message = "x"
-	ev.Message = strings.Repeat("x", 1+bytes-len(encode(t, s, ev)[0].Body))
-	return ev
-}
-
-func openConfig(t *testing.T, config string) (sinks.Sink, error) {
-	t.Helper()
-	c := Kind.NewConfig()
-	require.NoError(t, yaml.Unmarshal([]byte(config), c))
-	return Kind.Open(t.Context(), c, sinktest.Env(io.Discard))
-}
-
-func mustOpen(t *testing.T, config string) sinks.Sink {
-	t.Helper()
-	s, err := openConfig(t, config)
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = s.Close(t.Context()) })
-	return s
-}
-
-func encode(t *testing.T, s sinks.Sink, events ...*event.Event) []sinks.Record {
-	t.Helper()
-	var batch []sinks.Record
-	for _, ev := range events {
-		r, err := s.Encode(ev)
-		require.NoError(t, err)
-		batch = append(batch, r)
-	}
-	return batch
-}
-
 func TestConfigSaysWhatIsWrong(t *testing.T) {
 	const whole = "project: p\ndataset: d\ntable: t\n"
 	for config, want := range map[string]string{
@@ -168,11 +131,11 @@ func TestConfigSaysWhatIsWrong(t *testing.T) {
 		whole + "endpoint: example.com": "endpoint: want a URL without a path, such as https://europe-west3-pubsub.googleapis.com or http://127.0.0.1:8085",
 		whole + "layout: [a]":           "layout: a row is a mapping of columns to values",
 	} {
-		_, err := openConfig(t, config)
+		_, err := sinktest.Open(t, Kind, config)
 		assert.EqualError(t, err, want, config)
 	}
 	for size, rows := range map[int]int{0: 1000, 1: 1, 1000: 1000, 1_000_000: maxRows} {
-		limits := mustOpen(t, fmt.Sprintf("%sbatch_size: %d", whole, size)).Limits()
+		limits := sinktest.MustOpen(t, Kind, fmt.Sprintf("%sbatch_size: %d", whole, size)).Limits()
 		assert.Equal(t, rows, limits.Records)
 		assert.Greater(t, limits.Bytes, 7_000_000)
 	}
@@ -182,11 +145,11 @@ func TestConfigSaysWhatIsWrong(t *testing.T) {
 // and there are 1,500 jobs a day.
 func TestAFailureIsSeenAndIsolated_DS29(t *testing.T) {
 	w := startWarehouse(t)
-	s := mustOpen(t, w.config())
+	s := sinktest.MustOpen(t, Kind, w.config())
 	good, bad, other := event.Sample(), event.Sample(), event.Sample()
 	bad.ResourceVersion, bad.EventTime.Time = "2", bad.EventTime.AddDate(9000, 0, 0)
 	other.ResourceVersion = "3"
-	err := s.Send(t.Context(), encode(t, s, good, bad, other))
+	err := s.Send(t.Context(), sinktest.Encode(t, s, good, bad, other))
 	var partial *sinks.PartialError
 	require.ErrorAs(t, err, &partial)
 	require.Len(t, partial.Refused, 1)
@@ -204,25 +167,25 @@ func TestARowThatWasOnlyUnluckyComesAgain(t *testing.T) {
 		_, _ = io.WriteString(w, `{"insertErrors":[{"index":0,"errors":[{"reason":"stopped"}]},{"index":1,"errors":[{"reason":"backendError"},{"reason":"timeout"}]}]}`)
 	}))
 	t.Cleanup(server.Close)
-	s := mustOpen(t, configOf(server.URL))
-	err := s.Send(t.Context(), encode(t, s, event.Sample(), event.Sample()))
+	s := sinktest.MustOpen(t, Kind, configOf(server.URL))
+	err := s.Send(t.Context(), sinktest.Encode(t, s, event.Sample(), event.Sample()))
 	var partial *sinks.PartialError
 	require.ErrorAs(t, err, &partial)
 	require.Len(t, partial.Refused, 2)
 	for _, reason := range partial.Refused {
 		assert.False(t, sinks.IsPermanent(reason))
 	}
-	err = s.Send(t.Context(), encode(t, s, event.Sample()))
+	err = s.Send(t.Context(), sinktest.Encode(t, s, event.Sample()))
 	require.EqualError(t, err, "insert rows: the answer names row 1 of 1")
 	assert.False(t, sinks.IsPermanent(err))
 }
 
 func TestATableIsCreatedOnce_DS29(t *testing.T) {
 	w := startWarehouse(t)
-	s := mustOpen(t, w.config())
-	require.NoError(t, s.Send(t.Context(), encode(t, s, event.Sample())))
-	require.NoError(t, s.Send(t.Context(), encode(t, s, event.Sample())))
-	require.NoError(t, s.Send(t.Context(), encode(t, s, event.Sample())))
+	s := sinktest.MustOpen(t, Kind, w.config())
+	require.NoError(t, s.Send(t.Context(), sinktest.Encode(t, s, event.Sample())))
+	require.NoError(t, s.Send(t.Context(), sinktest.Encode(t, s, event.Sample())))
+	require.NoError(t, s.Send(t.Context(), sinktest.Encode(t, s, event.Sample())))
 	const table, tables = "datasets/ops/tables/events", "POST datasets/ops/tables"
 	const look, insert = "GET " + table, "POST " + table + "/insertAll"
 	assert.Equal(t, []string{look, tables, "POST datasets", tables, insert, look, insert, insert}, w.calls)
@@ -233,20 +196,20 @@ func TestATableIsCreatedOnce_DS29(t *testing.T) {
 	// A new table cannot be seen at once, and may be created twice.
 	late := startWarehouse(t)
 	late.datasets["ops"], late.unseen = &api.Dataset{}, 3
-	s = mustOpen(t, late.config())
+	s = sinktest.MustOpen(t, Kind, late.config())
 	for range 2 {
-		err := s.Send(t.Context(), encode(t, s, event.Sample()))
+		err := s.Send(t.Context(), sinktest.Encode(t, s, event.Sample()))
 		if err == nil {
 			break
 		}
 		assert.False(t, sinks.IsStop(err) || sinks.IsPermanent(err), err)
 		assert.NotZero(t, sinks.RetryDelay(err))
 	}
-	require.NoError(t, s.Send(t.Context(), encode(t, s, event.Sample())))
+	require.NoError(t, s.Send(t.Context(), sinktest.Encode(t, s, event.Sample())))
 
 	for _, more := range []string{"create_table: false", "layout: {a: b}"} {
-		s := mustOpen(t, configOf(startWarehouse(t).url)+more)
-		err := s.Send(t.Context(), encode(t, s, event.Sample()))
+		s := sinktest.MustOpen(t, Kind, configOf(startWarehouse(t).url)+more)
+		err := s.Send(t.Context(), sinktest.Encode(t, s, event.Sample()))
 		require.ErrorContains(t, err, "answered 404 Not Found: Not found: Dataset boats:ops")
 		assert.True(t, sinks.IsStop(err))
 	}
@@ -262,8 +225,8 @@ func TestATableThatCannotBeCreatedStops(t *testing.T) {
 			w.WriteHeader(status)
 		}))
 		t.Cleanup(server.Close)
-		s := mustOpen(t, configOf(server.URL))
-		err := s.Send(t.Context(), encode(t, s, event.Sample()))
+		s := sinktest.MustOpen(t, Kind, configOf(server.URL))
+		err := s.Send(t.Context(), sinktest.Encode(t, s, event.Sample()))
 		require.ErrorContains(t, err, fmt.Sprintf("create the table: answered %d", status))
 		assert.Equal(t, stops, sinks.IsStop(err))
 		assert.False(t, sinks.IsPermanent(err))
@@ -273,9 +236,9 @@ func TestATableThatCannotBeCreatedStops(t *testing.T) {
 // What people may choose the keys of is no column: nothing collides.
 func TestKeysThatCollided_DS29(t *testing.T) {
 	w := startWarehouse(t)
-	s := mustOpen(t, w.config())
+	s := sinktest.MustOpen(t, Kind, w.config())
 	for _, c := range sinktest.Events() {
-		require.NoError(t, s.Send(t.Context(), encode(t, s, c.Event)), c.Name)
+		require.NoError(t, s.Send(t.Context(), sinktest.Encode(t, s, c.Event)), c.Name)
 	}
 	rows := w.table(t)
 	require.Len(t, rows, len(sinktest.Events()))
@@ -293,8 +256,8 @@ func TestInsertIDsFit(t *testing.T) {
 func TestOpenLooksForNoCredentials(t *testing.T) {
 	t.Setenv("GOOGLE_APPLICATION_CREDENTIALS", "/does/not/exist")
 	t.Setenv("BIGQUERY_EMULATOR_HOST", "")
-	s := mustOpen(t, "{project: p, dataset: d, table: t, credentials_path: /does/not/exist}")
-	err := s.Send(t.Context(), encode(t, s, event.Sample()))
+	s := sinktest.MustOpen(t, Kind, "{project: p, dataset: d, table: t, credentials_path: /does/not/exist}")
+	err := s.Send(t.Context(), sinktest.Encode(t, s, event.Sample()))
 	require.EqualError(t, err, "insert rows: read credentials_path: open /does/not/exist: no such file or directory")
 	assert.True(t, sinks.IsStop(err))
 }

@@ -42,14 +42,14 @@ func withTable(t *testing.T, columns ...*api.TableFieldSchema) *warehouse {
 // An existing configuration goes on with the table that it has.
 func TestATableOfUpstreamGoesOn_DS29(t *testing.T) {
 	w := withTable(t, upstreamTable()...)
-	s := mustOpen(t, w.config())
+	s := sinktest.MustOpen(t, Kind, w.config())
 	for _, c := range sinktest.Events() {
 		if c.Name == "hostile-text" {
 			c.Event.Finalizers = []string{"a", "b"}
 			c.Event.InvolvedObject.Labels["8x"] = "eight"
 			c.Event.InvolvedObject.Labels["version"] = "7"
 		}
-		require.NoError(t, s.Send(t.Context(), encode(t, s, c.Event)), c.Name)
+		require.NoError(t, s.Send(t.Context(), sinktest.Encode(t, s, c.Event)), c.Name)
 	}
 	rows := w.table(t)
 	require.Len(t, rows, len(sinktest.Events()))
@@ -80,10 +80,10 @@ func TestATableOfUpstreamGoesOn_DS29(t *testing.T) {
 
 func TestAValueThatDoesNotFitIsRefusedByItself(t *testing.T) {
 	w := withTable(t, upstreamTable()...)
-	s := mustOpen(t, w.config())
+	s := sinktest.MustOpen(t, Kind, w.config())
 	bad := event.Sample()
 	bad.InvolvedObject.Labels["version"] = "7-beta"
-	err := s.Send(t.Context(), encode(t, s, bad, sinktest.Events()[0].Event))
+	err := s.Send(t.Context(), sinktest.Encode(t, s, bad, sinktest.Events()[0].Event))
 	var partial *sinks.PartialError
 	require.ErrorAs(t, err, &partial)
 	require.Len(t, partial.Refused, 1)
@@ -94,8 +94,8 @@ func TestAValueThatDoesNotFitIsRefusedByItself(t *testing.T) {
 func TestATableOfSomethingElseStops(t *testing.T) {
 	for _, columns := range [][]*api.TableFieldSchema{nil, {text("customer")}} {
 		w := withTable(t, columns...)
-		s := mustOpen(t, w.config())
-		err := s.Send(t.Context(), encode(t, s, event.Sample()))
+		s := sinktest.MustOpen(t, Kind, w.config())
+		err := s.Send(t.Context(), sinktest.Encode(t, s, event.Sample()))
 		require.EqualError(t, err, "the table has no column for anything that an event has")
 		assert.True(t, sinks.IsStop(err))
 		assert.Empty(t, w.rows)
@@ -123,14 +123,14 @@ func TestATableThatIsNearlyOurs(t *testing.T) {
 	assert.Empty(t, misses(append(schema(), text("mine")), schema(), ""))
 
 	w := withTable(t, schema()[1:]...)
-	s := mustOpen(t, w.config())
-	require.NoError(t, s.Send(t.Context(), encode(t, s, event.Sample())))
+	s := sinktest.MustOpen(t, Kind, w.config())
+	require.NoError(t, s.Send(t.Context(), sinktest.Encode(t, s, event.Sample())))
 	assert.NotContains(t, w.table(t)[0], "id")
 }
 
 // Whatever an event has, our own table has a column for.
 func TestOurTableLacksNothing(t *testing.T) {
-	ours := mustOpen(t, configOf("http://127.0.0.1:1"))
+	ours := sinktest.MustOpen(t, Kind, configOf("http://127.0.0.1:1"))
 	s, ok := ours.(*sink)
 	require.True(t, ok)
 	for _, c := range sinktest.Events() {

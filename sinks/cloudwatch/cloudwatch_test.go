@@ -17,7 +17,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.yaml.in/yaml/v3"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/packetboat/packetboat/core/event"
@@ -86,7 +85,7 @@ func TestConformance(t *testing.T) {
 }
 
 func TestTheDefaultIsTheEventsJSON(t *testing.T) {
-	s, err := openConfig(t, "{logGroupName: a}")
+	s, err := sinktest.Open(t, Kind, "{logGroupName: a}")
 	require.NoError(t, err)
 	for _, c := range sinktest.Events() {
 		r, err := s.Encode(c.Event)
@@ -104,13 +103,6 @@ func TestRequestsPerThousand(t *testing.T) {
 // Once a log event had at most 256 KiB.
 func TestAGroupThatTakesLess(t *testing.T) { sinktest.Splits(t, destination(t), 256<<10) }
 
-func openConfig(t *testing.T, config string) (sinks.Sink, error) {
-	t.Helper()
-	c := Kind.NewConfig()
-	require.NoError(t, yaml.Unmarshal([]byte(config), c))
-	return Kind.Open(t.Context(), c, sinktest.Env(io.Discard))
-}
-
 func TestConfigSaysWhatIsWrong(t *testing.T) {
 	for config, want := range map[string]string{
 		"{}":                                   "logGroupName: is missing",
@@ -118,10 +110,10 @@ func TestConfigSaysWhatIsWrong(t *testing.T) {
 		"{logGroupName: a, logStreamName: ''}": "logStreamName: is empty",
 		"{logGroupName: a, logStreamName: 'b:c'}": "line 1, column 34: logStreamName: want at most 512 characters without : and *",
 	} {
-		_, err := openConfig(t, config)
+		_, err := sinktest.Open(t, Kind, config)
 		assert.EqualError(t, err, want, config)
 	}
-	_, err := openConfig(t, "{logGroupName: a, logStreamName: '{{ .Nope }}'}")
+	_, err := sinktest.Open(t, Kind, "{logGroupName: a, logStreamName: '{{ .Nope }}'}")
 	assert.ErrorContains(t, err, "logStreamName: line 1")
 }
 
@@ -158,7 +150,7 @@ func TestOrderAndSpan(t *testing.T) {
 }
 
 func TestStreamsByEvent(t *testing.T) {
-	s, err := openConfig(t, "{logGroupName: a, logStreamName: '{{ .Message }}'}")
+	s, err := sinktest.Open(t, Kind, "{logGroupName: a, logStreamName: '{{ .Message }}'}")
 	require.NoError(t, err)
 	now := sinktest.Now
 	for message, want := range map[string]string{
@@ -213,7 +205,7 @@ func TestTheStreamIsMade(t *testing.T) {
 	t.Cleanup(server.Close)
 	config := "logGroupName: /kubernetes/events\n" + sinktest.AWSAccess(server.URL)
 	send := func(config string) error {
-		s, err := openConfig(t, config)
+		s, err := sinktest.Open(t, Kind, config)
 		require.NoError(t, err)
 		r, err := s.Encode(event.Sample())
 		require.NoError(t, err)

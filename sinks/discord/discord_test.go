@@ -9,7 +9,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.yaml.in/yaml/v3"
 
 	"github.com/packetboat/packetboat/core/event"
 	"github.com/packetboat/packetboat/sinks"
@@ -132,13 +131,6 @@ func TestRequestsPerThousand(t *testing.T) {
 	assert.Equal(t, 1000, sinktest.RequestsPerThousand(t, destination(t, "message: '{{ .Reason }}'")), "one text above the cards")
 }
 
-func openConfig(t *testing.T, config string) (sinks.Sink, error) {
-	t.Helper()
-	c := Kind.NewConfig()
-	require.NoError(t, yaml.Unmarshal([]byte(config), c))
-	return Kind.Open(t.Context(), c, sinktest.Env(io.Discard))
-}
-
 func TestConfigSaysWhatIsWrong(t *testing.T) {
 	many := strings.Repeat("x", maxFields+1)
 	fields := make([]string, 0, len(many))
@@ -152,11 +144,11 @@ func TestConfigSaysWhatIsWrong(t *testing.T) {
 		"{webhookURL: http://h, allowedMentions: [all]}":                       `allowedMentions: want users, roles or everyone, got "all"`,
 		"{webhookURL: http://h, fields: {" + strings.Join(fields, ", ") + "}}": "fields: 26 are more than 25",
 	} {
-		_, err := openConfig(t, config)
+		_, err := sinktest.Open(t, Kind, config)
 		assert.EqualError(t, err, want, config)
 	}
 	for _, key := range []string{"message", "title", "text", "color", "footer", "author_name"} {
-		_, err := openConfig(t, "webhookURL: http://h\n"+key+": '{{ .Nope }}'")
+		_, err := sinktest.Open(t, Kind, "webhookURL: http://h\n"+key+": '{{ .Nope }}'")
 		assert.ErrorContains(t, err, key+": line 2", key)
 	}
 }
@@ -164,7 +156,7 @@ func TestConfigSaysWhatIsWrong(t *testing.T) {
 // sent gives an event's message, as it is sent.
 func sent(t *testing.T, config string, ev *event.Event) (message, embed) {
 	t.Helper()
-	s, err := openConfig(t, "webhookURL: http://h/?thread_id=7\n"+config)
+	s, err := sinktest.Open(t, Kind, "webhookURL: http://h/?thread_id=7\n"+config)
 	require.NoError(t, err, config)
 	r, err := s.Encode(ev)
 	require.NoError(t, err)

@@ -31,20 +31,20 @@ func TestNoListOfMentionsIsNone(t *testing.T) {
 }
 
 func TestTheURL(t *testing.T) {
-	s, err := openConfig(t, "{webhookURL: 'http://h/api?thread_id=7'}")
+	s, err := sinktest.Open(t, Kind, "{webhookURL: 'http://h/api?thread_id=7'}")
 	require.NoError(t, err)
 	assert.Equal(t, "http://h/api?thread_id=7&wait=true", s.(*sink).endpoint)
-	s, err = openConfig(t, "{webhookURL: \"http://h/api\\n\", threadID: 8}")
+	s, err = sinktest.Open(t, Kind, "{webhookURL: \"http://h/api\\n\", threadID: 8}")
 	require.NoError(t, err)
 	assert.Equal(t, "http://h/api?thread_id=8&wait=true", s.(*sink).endpoint)
 }
 
 func TestNothingToSay(t *testing.T) {
-	s, err := openConfig(t, "{webhookURL: http://h, title: '', text: '{{ .InvolvedObject.Labels.none }}'}")
+	s, err := sinktest.Open(t, Kind, "{webhookURL: http://h, title: '', text: '{{ .InvolvedObject.Labels.none }}'}")
 	require.NoError(t, err)
 	_, err = s.Encode(event.Sample())
 	require.EqualError(t, err, "line 1, column 41: text: as rendered for this event nothing is left to say")
-	s, err = openConfig(t, "{webhookURL: http://h, title: '', text: '', message: hello}")
+	s, err = sinktest.Open(t, Kind, "{webhookURL: http://h, title: '', text: '', message: hello}")
 	require.NoError(t, err)
 	r, err := s.Encode(event.Sample())
 	require.NoError(t, err)
@@ -101,7 +101,7 @@ func TestNothingIsTooLong(t *testing.T) {
 			assert.Greater(t, len(e.Description), 100, "no more than is needed")
 		}
 	}
-	s, err := openConfig(t, "{webhookURL: http://h}")
+	s, err := sinktest.Open(t, Kind, "{webhookURL: http://h}")
 	require.NoError(t, err)
 	for i := range maxFields {
 		s.(*sink).fields[strings.Repeat("n", 7000+i)] = s.(*sink).title
@@ -143,21 +143,14 @@ func TestThrottlingIsHonoured(t *testing.T) {
 		l := &limited{status: http.StatusTooManyRequests, header: tc.header, body: tc.body}
 		server := httptest.NewServer(l)
 		t.Cleanup(server.Close)
-		s, err := openConfig(t, "{webhookURL: '"+server.URL+"'}")
+		s, err := sinktest.Open(t, Kind, "{webhookURL: '"+server.URL+"'}")
 		require.NoError(t, err)
-		err = send(t, s)
+		err = sinktest.Send(t, s, event.Sample())
 		require.Error(t, err)
 		assert.Equal(t, tc.want, sinks.RetryDelay(err), name)
 		assert.False(t, sinks.IsPermanent(err) || sinks.IsStop(err), name)
 		assert.Equal(t, 1, l.asked)
 	}
-}
-
-func send(t *testing.T, s sinks.Sink) error {
-	t.Helper()
-	r, err := s.Encode(event.Sample())
-	require.NoError(t, err)
-	return s.Send(t.Context(), []sinks.Record{r})
 }
 
 // Who has used up what Discord allows does not ask before it is allowed again.
@@ -173,16 +166,16 @@ func TestTheLimitIsKept(t *testing.T) {
 	s, err := Kind.Open(t.Context(), &config, env)
 	require.NoError(t, err)
 
-	require.NoError(t, send(t, s))
-	err = send(t, s)
+	require.NoError(t, sinktest.Send(t, s, event.Sample()))
+	err = sinktest.Send(t, s, event.Sample())
 	require.ErrorIs(t, err, errTooFast)
 	assert.Equal(t, 60500*time.Millisecond, sinks.RetryDelay(err))
 	assert.Equal(t, 1, l.asked)
 	now = now.Add(time.Minute) // so little is waited for
-	require.NoError(t, send(t, s))
+	require.NoError(t, sinktest.Send(t, s, event.Sample()))
 	now = now.Add(2 * time.Minute)
 	l.header = http.Header{"X-Ratelimit-Remaining": {"4"}}
-	require.NoError(t, send(t, s))
-	require.NoError(t, send(t, s))
+	require.NoError(t, sinktest.Send(t, s, event.Sample()))
+	require.NoError(t, sinktest.Send(t, s, event.Sample()))
 	assert.Equal(t, 4, l.asked)
 }

@@ -13,7 +13,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.yaml.in/yaml/v3"
 
 	"github.com/packetboat/packetboat/core/event"
 	"github.com/packetboat/packetboat/sinks"
@@ -66,42 +65,13 @@ func TestRequestsPerThousand(t *testing.T) {
 	assert.Equal(t, 1, sinktest.RequestsPerThousand(t, harness("index: 'kube-{{ .Namespace }}'").Start(t)))
 }
 
-func openConfig(t *testing.T, config string) (sinks.Sink, error) {
-	t.Helper()
-	c := Kind.NewConfig()
-	require.NoError(t, yaml.Unmarshal([]byte(config), c))
-	s, err := Kind.Open(t.Context(), c, sinktest.Env(io.Discard))
-	if err == nil {
-		t.Cleanup(func() { _ = s.Close(t.Context()) })
-	}
-	return s, err
-}
-
-func mustOpen(t *testing.T, config string) sinks.Sink {
-	t.Helper()
-	s, err := openConfig(t, config)
-	require.NoError(t, err)
-	return s
-}
-
-func send(t *testing.T, s sinks.Sink, events ...*event.Event) error {
-	t.Helper()
-	var batch []sinks.Record
-	for _, ev := range events {
-		r, err := s.Encode(ev)
-		require.NoError(t, err)
-		batch = append(batch, r)
-	}
-	return s.Send(t.Context(), batch)
-}
-
 // Whatever the service says but success, for the request or for one document, is
 // an error.
 func TestNoRefusalIsTakenForSuccess_DS12(t *testing.T) {
 	for status := 300; status < 600; status++ {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }))
-		s := mustOpen(t, "hosts: ["+server.URL+"]\nindex: x")
-		require.Error(t, send(t, s, event.Sample()), status)
+		s := sinktest.MustOpen(t, Kind, "hosts: ["+server.URL+"]\nindex: x")
+		require.Error(t, sinktest.Send(t, s, event.Sample()), status)
 		server.Close()
 	}
 }
@@ -121,11 +91,11 @@ func TestABatchIsOneRequest_DS13(t *testing.T) {
 			strings.TrimSuffix(strings.Repeat(`{"create":{"status":201}},`, len(lines)/2), ",")+`]}`)
 	}))
 	t.Cleanup(server.Close)
-	s := mustOpen(t, "hosts: ["+server.URL+"]\nindex: 'logs-{{ .Namespace }}'\ndataStream: true\npipeline: geo\n"+
+	s := sinktest.MustOpen(t, Kind, "hosts: ["+server.URL+"]\nindex: 'logs-{{ .Namespace }}'\ndataStream: true\npipeline: geo\n"+
 		"routing: '{{ .InvolvedObject.Name }}'\nrefresh: wait_for\nusername: u\npassword: p\nheaders: {X-Found-Cluster: abc}")
 	other := event.Sample()
 	other.Namespace = "other"
-	require.NoError(t, send(t, s, event.Sample(), other, event.Sample()))
+	require.NoError(t, sinktest.Send(t, s, event.Sample(), other, event.Sample()))
 
 	require.Len(t, requests, 1)
 	r := requests[0]
@@ -152,9 +122,9 @@ func TestTheServerNeedNotNameItself_DS15(t *testing.T) {
 		_, _ = io.WriteString(w, `{"errors":false,"items":[{"index":{"status":201}}]}`)
 	}))
 	t.Cleanup(proxy.Close)
-	require.NoError(t, send(t, mustOpen(t, "hosts: ["+service.URL+"]\nindex: x"), event.Sample()))
+	require.NoError(t, sinktest.Send(t, sinktest.MustOpen(t, Kind, "hosts: ["+service.URL+"]\nindex: x"), event.Sample()))
 	t.Setenv("HTTP_PROXY", proxy.URL)
-	require.NoError(t, send(t, mustOpen(t, "hosts: ['http://search.invalid']\nindex: x"), event.Sample()))
+	require.NoError(t, sinktest.Send(t, sinktest.MustOpen(t, Kind, "hosts: ['http://search.invalid']\nindex: x"), event.Sample()))
 	assert.EqualValues(t, 1, proxied.Load())
 	assert.Nil(t, http.DefaultClient.Transport)
 }
@@ -163,10 +133,10 @@ func TestANodeThatIsDownIsNotAskedAgainAndAgain(t *testing.T) {
 	service := sinktest.NewBulkService(t, 10<<20)
 	down := httptest.NewServer(nil)
 	down.Close()
-	s := mustOpen(t, fmt.Sprintf("hosts: [%s, %s]\nindex: x", down.URL, service.URL))
+	s := sinktest.MustOpen(t, Kind, fmt.Sprintf("hosts: [%s, %s]\nindex: x", down.URL, service.URL))
 	failed := 0
 	for range 10 {
-		if send(t, s, event.Sample()) != nil {
+		if sinktest.Send(t, s, event.Sample()) != nil {
 			failed++
 		}
 	}
@@ -188,11 +158,11 @@ func TestCredentials(t *testing.T) {
 		"apiKey: k\nusername: u":        "APIKey k",
 		"headers: {Authorization: own}": "own",
 	} {
-		require.NoError(t, send(t, mustOpen(t, "hosts: ["+server.URL+"]\nindex: x\n"+config), event.Sample()))
+		require.NoError(t, sinktest.Send(t, sinktest.MustOpen(t, Kind, "hosts: ["+server.URL+"]\nindex: x\n"+config), event.Sample()))
 		assert.Equal(t, want, <-seen, config)
 	}
 	withUser := strings.Replace(server.URL, "http://", "http://u:p@", 1)
-	require.NoError(t, send(t, mustOpen(t, "hosts: ["+withUser+"]\nindex: x"), event.Sample()))
+	require.NoError(t, sinktest.Send(t, sinktest.MustOpen(t, Kind, "hosts: ["+withUser+"]\nindex: x"), event.Sample()))
 	assert.Equal(t, "Basic dTpw", <-seen)
 }
 
@@ -201,12 +171,12 @@ func TestHostsOfTheEnvironment(t *testing.T) {
 	service := sinktest.NewBulkService(t, 10<<20)
 	t.Setenv("ELASTICSEARCH_URL", service.URL+", "+service.URL)
 	for range 2 {
-		require.NoError(t, send(t, mustOpen(t, "index: x"), event.Sample()))
+		require.NoError(t, sinktest.Send(t, sinktest.MustOpen(t, Kind, "index: x"), event.Sample()))
 	}
 	assert.Equal(t, 2, service.Attempts())
-	_, err := openConfig(t, "index: x\ncloudID: staging:dXMtZWFzdC0xLmF3cy5mb3VuZC5pbyRhJGI=")
+	_, err := sinktest.Open(t, Kind, "index: x\ncloudID: staging:dXMtZWFzdC0xLmF3cy5mb3VuZC5pbyRhJGI=")
 	require.NoError(t, err, "a cloudID is not set beside it")
-	require.Error(t, send(t, mustOpen(t, "index: x\nhosts: ['http://127.0.0.1:1']"), event.Sample()), "the configuration comes first")
+	require.Error(t, sinktest.Send(t, sinktest.MustOpen(t, Kind, "index: x\nhosts: ['http://127.0.0.1:1']"), event.Sample()), "the configuration comes first")
 }
 
 // A service from version 8 on refuses every request with a mapping type. The
@@ -218,7 +188,7 @@ func TestAMappingTypeThatIsNotKnownStops(t *testing.T) {
 			`"reason":"Action/metadata line [1] contains an unknown parameter [_type]"}]},"status":400}`)
 	}))
 	t.Cleanup(server.Close)
-	err := send(t, mustOpen(t, "hosts: ["+server.URL+"]\nindex: x\ntype: kube-event"), event.Sample())
+	err := sinktest.Send(t, sinktest.MustOpen(t, Kind, "hosts: ["+server.URL+"]\nindex: x\ntype: kube-event"), event.Sample())
 	require.ErrorContains(t, err, "leave out the key type")
 	assert.True(t, sinks.IsStop(err))
 }
@@ -241,7 +211,7 @@ func TestConfigSaysWhatIsWrong(t *testing.T) {
 		"hosts: [http://h]\nindex: x\ntls: {caFile: /does/not/exist}":      "tls: caFile: open /does/not/exist: no such file or directory",
 		"hosts: [http://h]\nindex: x\ntls: {keyFile: /k}\nproxy: nonsense": "tls: keyFile is set without certFile",
 	} {
-		_, err := openConfig(t, config)
+		_, err := sinktest.Open(t, Kind, config)
 		assert.EqualError(t, err, want, config)
 	}
 }
@@ -249,12 +219,12 @@ func TestConfigSaysWhatIsWrong(t *testing.T) {
 // The cloudID of Elastic's documentation.
 func TestCloudID(t *testing.T) {
 	const id = "staging:dXMtZWFzdC0xLmF3cy5mb3VuZC5pbyRjZWM2ZjI2MWE3NGJmMjRjZTMzYmI4ODExYjg0Mjk0ZiRjNmMyY2E2ZDA0MjI0OWFmMGNjN2Q3YTllOTYyNTc0Mw=="
-	_, err := openConfig(t, "index: x\ncloudID: "+id)
+	_, err := sinktest.Open(t, Kind, "index: x\ncloudID: "+id)
 	require.NoError(t, err)
 }
 
 func TestTheDocumentIsTheDefaultJSON(t *testing.T) {
-	r, err := mustOpen(t, "hosts: [http://h]\nindex: x").Encode(event.Sample())
+	r, err := sinktest.MustOpen(t, Kind, "hosts: [http://h]\nindex: x").Encode(event.Sample())
 	require.NoError(t, err)
 	_, document, _ := strings.Cut(string(r.Body), "\n")
 	assert.Equal(t, string(event.Sample().ToJSON())+"\n", document)

@@ -2,7 +2,6 @@ package email
 
 import (
 	"fmt"
-	"io"
 	"strings"
 	"testing"
 
@@ -93,31 +92,9 @@ func TestRequestsPerThousand(t *testing.T) {
 	assert.Equal(t, 20, sinktest.RequestsPerThousand(t, harness("").Start(t)), "connections, each with 50 messages")
 }
 
-func openConfig(t *testing.T, config string) (sinks.Sink, error) {
-	t.Helper()
-	c := Kind.NewConfig()
-	require.NoError(t, yaml.Unmarshal([]byte(config), c))
-	return Kind.Open(t.Context(), c, sinktest.Env(io.Discard))
-}
-
-func mustOpen(t *testing.T, config string) sinks.Sink {
-	t.Helper()
-	s, err := openConfig(t, config)
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = s.Close(t.Context()) })
-	return s
-}
-
 func send(t *testing.T, config string, events ...*event.Event) error {
 	t.Helper()
-	s := mustOpen(t, config)
-	var batch []sinks.Record
-	for _, ev := range events {
-		r, err := s.Encode(ev)
-		require.NoError(t, err)
-		batch = append(batch, r)
-	}
-	return s.Send(t.Context(), batch)
+	return sinktest.Send(t, sinktest.MustOpen(t, Kind, config), events...)
 }
 
 func verdict(err error) string {
@@ -275,7 +252,7 @@ func TestConfigErrors(t *testing.T) {
 				lines = append(lines, "#\n")
 			}
 		}
-		_, err := openConfig(t, strings.Join(lines, "")+more)
+		_, err := sinktest.Open(t, Kind, strings.Join(lines, "")+more)
 		assert.EqualError(t, err, want, more)
 	}
 	for encryption, want := range map[string]int{"starttls": 587, "tls": 465, "none": 25} {

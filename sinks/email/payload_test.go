@@ -65,7 +65,7 @@ func (r received) subject(t *testing.T) string {
 
 func encode(t *testing.T, config string, ev *event.Event) received {
 	t.Helper()
-	r, err := mustOpen(t, config).Encode(ev)
+	r, err := sinktest.MustOpen(t, Kind, config).Encode(ev)
 	require.NoError(t, err)
 	return read(t, r.Body)
 }
@@ -83,11 +83,11 @@ func TestTheMessageIDIsOfTheEvent(t *testing.T) {
 	}
 	assert.Len(t, ids, 2)
 	d := sinktest.Digests()[0].Digest
-	first, err := mustOpen(t, simple+"to: [a@b.c]").(sinks.Digester).EncodeDigest(d)
+	first, err := sinktest.MustOpen(t, Kind, simple+"to: [a@b.c]").(sinks.Digester).EncodeDigest(d)
 	require.NoError(t, err)
 	more := *d
 	more.Count, more.Groups = 9999, append(more.Groups, more.Groups[0])
-	second, err := mustOpen(t, simple+"to: [a@b.c]").(sinks.Digester).EncodeDigest(&more)
+	second, err := sinktest.MustOpen(t, Kind, simple+"to: [a@b.c]").(sinks.Digester).EncodeDigest(&more)
 	require.NoError(t, err)
 	assert.NotEqual(t, first.Body, second.Body)
 	assert.Equal(t, read(t, first.Body).header.Get("Message-ID"), read(t, second.Body).header.Get("Message-ID"), "made again with more in it")
@@ -126,12 +126,12 @@ func TestAddressesAreTemplates(t *testing.T) {
 	assert.Equal(t, "<b@example.com>", encode(t, simple+byLabel+"domains: [Example.com]", ev).header.Get("To"), "only to our own domain")
 
 	ev.InvolvedObject.Labels = nil
-	_, err := mustOpen(t, simple+"to: ['{{ .InvolvedObject.Labels.team }}']").Encode(ev)
+	_, err := sinktest.MustOpen(t, Kind, simple+"to: ['{{ .InvolvedObject.Labels.team }}']").Encode(ev)
 	assert.EqualError(t, err, "to: as rendered for this event there is no address that mail may go to, and no fallbackTo has one")
-	_, err = mustOpen(t, "host: h\nto: [a@b.c]\nfrom: '{{ .InvolvedObject.Labels.team }}'").Encode(ev)
+	_, err = sinktest.MustOpen(t, Kind, "host: h\nto: [a@b.c]\nfrom: '{{ .InvolvedObject.Labels.team }}'").Encode(ev)
 	assert.EqualError(t, err, "from: as rendered for this event it is not one address")
 	ev.InvolvedObject.Labels = map[string]string{"team": strings.Repeat("x@y.z, ", 3) + strings.Repeat("a", 3)}
-	_, err = mustOpen(t, simple+"to: ['{{ range $i := until 101 }}a{{ $i }}@b.c, {{ end }}z@b.c']").Encode(ev)
+	_, err = sinktest.MustOpen(t, Kind, simple+"to: ['{{ range $i := until 101 }}a{{ $i }}@b.c, {{ end }}z@b.c']").Encode(ev)
 	assert.EqualError(t, err, "to: as rendered for this event there are 102 recipients, more than 100")
 
 	h := encode(t, simple+"to: [a@b.c, 'D <d@e.f>, g@h.i']\ncc: [j@k.l]\nreplyTo: [Größe <m@n.o>]", event.Sample()).header
@@ -141,7 +141,7 @@ func TestAddressesAreTemplates(t *testing.T) {
 }
 
 func TestKeyIsWhoGetsIt(t *testing.T) {
-	s := mustOpen(t, simple+"to: ['{{ .Reason }}@example.com']")
+	s := sinktest.MustOpen(t, Kind, simple+"to: ['{{ .Reason }}@example.com']")
 	key := func(reason string) string {
 		ev := event.Sample()
 		ev.Reason = reason
@@ -190,7 +190,7 @@ func TestHostileText(t *testing.T) {
 		ev.UID, ev.Name = "", attack // the ID is of the name then
 		d := sinktest.Digests()[0].Digest
 		d.Groups[0].Newest, d.Groups[0].By[3].Value, d.Newest, d.ID = ev, attack, ev, "digest-"+attack
-		s := mustOpen(t, simple+"to: ['a@b.c', '{{ .Reason }} <d@e.f>']\nthread: object")
+		s := sinktest.MustOpen(t, Kind, simple+"to: ['a@b.c', '{{ .Reason }} <d@e.f>']\nthread: object")
 		one, err := s.Encode(ev)
 		require.NoError(t, err, name)
 		many, err := s.(sinks.Digester).EncodeDigest(d)

@@ -2,15 +2,12 @@ package firehose
 
 import (
 	"encoding/json"
-	"io"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.yaml.in/yaml/v3"
 
 	"github.com/packetboat/packetboat/core/event"
-	"github.com/packetboat/packetboat/sinks"
 	"github.com/packetboat/packetboat/sinks/sinktest"
 )
 
@@ -71,17 +68,10 @@ func TestRequestsPerThousand(t *testing.T) {
 
 func TestAStreamThatTakesLess(t *testing.T) { sinktest.Splits(t, destination(t), 256<<10) }
 
-func openConfig(t *testing.T, config string) (sinks.Sink, error) {
-	t.Helper()
-	c := Kind.NewConfig()
-	require.NoError(t, yaml.Unmarshal([]byte(config), c))
-	return Kind.Open(t.Context(), c, sinktest.Env(io.Discard))
-}
-
 func TestConfigSaysWhatIsWrong(t *testing.T) {
-	_, err := openConfig(t, "{}")
+	_, err := sinktest.Open(t, Kind, "{}")
 	assert.EqualError(t, err, "deliveryStreamName: is missing")
-	_, err = openConfig(t, "{deliveryStreamName: a, layout: {a: '{{ .Nope }}'}}")
+	_, err = sinktest.Open(t, Kind, "{deliveryStreamName: a, layout: {a: '{{ .Nope }}'}}")
 	assert.ErrorContains(t, err, "line 1, column")
 }
 
@@ -90,7 +80,7 @@ func TestARecordIsALine_DS22(t *testing.T) {
 		"{deliveryStreamName: a, layout: '{{ .Reason }}'}":                 "\"BackOff\"\n",
 		"{deliveryStreamName: a, layout: '{{ .Reason }}', newline: false}": `"BackOff"`,
 	} {
-		s, err := openConfig(t, config)
+		s, err := sinktest.Open(t, Kind, config)
 		require.NoError(t, err)
 		r, err := s.Encode(event.Sample())
 		require.NoError(t, err)

@@ -11,13 +11,11 @@ import (
 	"mime"
 	"mime/multipart"
 	"net/http"
-	"strings"
 	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.yaml.in/yaml/v3"
 
 	"github.com/packetboat/packetboat/core/event"
 	"github.com/packetboat/packetboat/sinks"
@@ -89,7 +87,7 @@ func TestAChecksumThatDiffersIsTransient(t *testing.T) {
 		_, _ = io.WriteString(w, `{"crc32c":"AAAAAA=="}`)
 		return true
 	})
-	err := send(t, mustOpen(t, configOf(s.URL)), event.Sample())
+	err := sinktest.Send(t, sinktest.MustOpen(t, Kind, configOf(s.URL)), event.Sample())
 	require.ErrorContains(t, err, "checksum mismatch")
 	assert.False(t, sinks.IsStop(err) || sinks.IsPermanent(err))
 }
@@ -103,7 +101,7 @@ func TestConformance(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := sinktest.Harness{
-				EventOfSize:   eventOfSize,
+				EventOfSize:   sinktest.EventOfSize,
 				Golden:        "testdata/" + name,
 				NoSecrets:     "the configuration names a credentials file; sinks/gcpclient tests what comes out of it",
 				NoRefusal:     "a bucket takes any bytes: what it calls bad are the settings",
@@ -123,44 +121,6 @@ func TestConformance(t *testing.T) {
 	}
 }
 
-// eventOfSize trusts that a longer message makes a line as much longer: to make
-// sure of it with lines of megabytes takes long.
-func eventOfSize(t *testing.T, s sinks.Sink, bytes int) *event.Event {
-	t.Helper()
-	ev := event.Sample()
-	ev.Message = "x"
-	r, err := s.Encode(ev)
-	require.NoError(t, err)
-	ev.Message = strings.Repeat("x", 1+bytes-len(r.Body))
-	return ev
-}
-
-func openConfig(t *testing.T, config string) (sinks.Sink, error) {
-	t.Helper()
-	c := Kind.NewConfig()
-	require.NoError(t, yaml.Unmarshal([]byte(config), c))
-	return Kind.Open(t.Context(), c, sinktest.Env(io.Discard))
-}
-
-func mustOpen(t *testing.T, config string) sinks.Sink {
-	t.Helper()
-	s, err := openConfig(t, config)
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = s.Close(t.Context()) })
-	return s
-}
-
-func send(t *testing.T, s sinks.Sink, events ...*event.Event) error {
-	t.Helper()
-	var batch []sinks.Record
-	for _, ev := range events {
-		r, err := s.Encode(ev)
-		require.NoError(t, err)
-		batch = append(batch, r)
-	}
-	return s.Send(t.Context(), batch)
-}
-
 func TestConfigSaysWhatIsWrong(t *testing.T) {
 	for config, want := range map[string]string{
 		"{}":                                "bucket: is missing",
@@ -169,7 +129,7 @@ func TestConfigSaysWhatIsWrong(t *testing.T) {
 		"{bucket: b, partition: year}":      `partition: want hour, day or none, got "year"`,
 		"{bucket: b, endpoint: h}":          "endpoint: want a URL without a path, such as https://europe-west3-pubsub.googleapis.com or http://127.0.0.1:8085",
 	} {
-		_, err := openConfig(t, config)
+		_, err := sinktest.Open(t, Kind, config)
 		assert.EqualError(t, err, want, config)
 	}
 }
@@ -184,7 +144,7 @@ func TestNoAnswerIsALinesFault(t *testing.T) {
 			_, _ = fmt.Fprintf(w, `{"error":{"code":%d,"message":"said"}}`, status)
 			return true
 		})
-		err := send(t, mustOpen(t, configOf(s.URL)), event.Sample())
+		err := sinktest.Send(t, sinktest.MustOpen(t, Kind, configOf(s.URL)), event.Sample())
 		require.EqualError(t, err, fmt.Sprintf("put object into bucket boats: answered %d %s: said", status, http.StatusText(status)))
 		assert.Equal(t, stops, sinks.IsStop(err), status)
 		assert.False(t, sinks.IsPermanent(err), status)
@@ -207,7 +167,7 @@ func TestWhatIsSent(t *testing.T) {
 		return true
 	})
 	ev := event.Sample()
-	require.NoError(t, send(t, mustOpen(t, configOf(s.URL)+"storageClass: COLDLINE\nprefix: k8s\npartition: day\n"), ev))
+	require.NoError(t, sinktest.Send(t, sinktest.MustOpen(t, Kind, configOf(s.URL)+"storageClass: COLDLINE\nprefix: k8s\npartition: day\n"), ev))
 	assert.Regexp(t, "^k8s/date="+ev.Time().Format("2006-01-02")+"/", seen.Name)
 	assert.Equal(t, "COLDLINE", seen.StorageClass)
 }
@@ -215,7 +175,7 @@ func TestWhatIsSent(t *testing.T) {
 func TestOpenLooksForNoCredentials(t *testing.T) {
 	t.Setenv("GOOGLE_APPLICATION_CREDENTIALS", "/does/not/exist")
 	t.Setenv("STORAGE_EMULATOR_HOST", "")
-	err := send(t, mustOpen(t, "{bucket: b, credentials_path: /does/not/exist}"), event.Sample())
+	err := sinktest.Send(t, sinktest.MustOpen(t, Kind, "{bucket: b, credentials_path: /does/not/exist}"), event.Sample())
 	require.EqualError(t, err, "put object: read credentials_path: open /does/not/exist: no such file or directory")
 	assert.True(t, sinks.IsStop(err))
 }

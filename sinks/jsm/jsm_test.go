@@ -12,7 +12,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.yaml.in/yaml/v3"
 
 	"github.com/packetboat/packetboat/core/event"
 	"github.com/packetboat/packetboat/sinks"
@@ -141,13 +140,6 @@ func TestRequestsPerThousand(t *testing.T) {
 	}
 }
 
-func openConfig(t *testing.T, config string) (sinks.Sink, error) {
-	t.Helper()
-	c := Kind.NewConfig()
-	require.NoError(t, yaml.Unmarshal([]byte(config), c))
-	return Kind.Open(t.Context(), c, sinktest.Env(io.Discard))
-}
-
 func TestConfigSaysWhatIsWrong(t *testing.T) {
 	for config, want := range map[string]string{
 		"{}":                         "apiKey: is missing; or set cloudID, email and apiToken",
@@ -159,7 +151,7 @@ func TestConfigSaysWhatIsWrong(t *testing.T) {
 		"{cloudID: https://x.atlassian.net, email: e, apiToken: t}":      "cloudID: want a UUID, as https://SITE.atlassian.net/_edge/tenant_info shows it",
 		"{apiKey: k, responders: [{type: user, username: a@b.example}]}": "responders[0]: want an id; the service knows no other names",
 	} {
-		_, err := openConfig(t, config)
+		_, err := sinktest.Open(t, Kind, config)
 		assert.EqualError(t, err, want, config)
 	}
 	assert.Equal(t, "https://api.atlassian.com/jsm/ops/integration", defaults().address())
@@ -181,7 +173,7 @@ func ending(t *testing.T, status int, body string) (closed bool, err error) {
 		_, _ = io.WriteString(w, body)
 	}))
 	t.Cleanup(server.Close)
-	s, err := openConfig(t, "{cloudID: c, email: e, apiToken: t, url: '"+server.URL+"'}")
+	s, err := sinktest.Open(t, Kind, "{cloudID: c, email: e, apiToken: t, url: '"+server.URL+"'}")
 	require.NoError(t, err)
 	end, err := s.(sinks.Resolver).EncodeResolve("name", time.Unix(1, 0))
 	require.NoError(t, err)
@@ -205,7 +197,7 @@ func TestTheEndAtASite(t *testing.T) {
 }
 
 func TestARecordIsOneAlert(t *testing.T) {
-	s, err := openConfig(t, "{cloudID: c, email: e, apiToken: t}")
+	s, err := sinktest.Open(t, Kind, "{cloudID: c, email: e, apiToken: t}")
 	require.NoError(t, err)
 	r, err := s.Encode(event.Sample())
 	require.NoError(t, err)

@@ -32,9 +32,9 @@ func TestAnotherBatchAfterALostAnswerIsNotTakenForIt(t *testing.T) {
 	f := startFake(t, 1)
 	s := mustOpen(t, config(f, ""))
 	f.Script(sinktest.Answer{Outcome: sinktest.ReplyLost})
-	require.Error(t, s.Send(t.Context(), encode(t, s, event.Sample())))
-	require.NoError(t, s.Send(t.Context(), encode(t, s, other())))
-	require.NoError(t, s.Send(t.Context(), encode(t, s, event.Sample())))
+	require.Error(t, s.Send(t.Context(), sinktest.Encode(t, s, event.Sample())))
+	require.NoError(t, s.Send(t.Context(), sinktest.Encode(t, s, other())))
+	require.NoError(t, s.Send(t.Context(), sinktest.Encode(t, s, event.Sample())))
 	got := read(t, f.ListenAddrs(), topic, 3)
 	assert.Contains(t, string(got[1].Value), "another one")
 }
@@ -45,7 +45,7 @@ func TestTheSameBatchAfterALostAnswerIsStoredOnce_DS17(t *testing.T) {
 	for range 3 {
 		f.Script(sinktest.Answer{Outcome: sinktest.ReplyLost})
 	}
-	batch := encode(t, s, event.Sample(), other())
+	batch := sinktest.Encode(t, s, event.Sample(), other())
 	for range 3 {
 		require.Error(t, s.Send(t.Context(), batch))
 	}
@@ -58,7 +58,7 @@ func TestTheSameBatchAfterALostAnswerIsStoredOnce_DS17(t *testing.T) {
 func TestTheSameBatchAfterAnAnswerThatDidNotComeInTimeIsStoredOnce_DS17(t *testing.T) {
 	f := startFake(t, 1)
 	s := mustOpen(t, config(f, ""))
-	batch := encode(t, s, event.Sample(), other())
+	batch := sinktest.Encode(t, s, event.Sample(), other())
 	ctx, cancel := context.WithCancel(t.Context())
 	f.beforeAnswer = cancel
 	f.Script(sinktest.Answer{Outcome: sinktest.ReplyLost})
@@ -73,21 +73,21 @@ func TestWithoutTheRightToBeIdempotentItIsNot(t *testing.T) {
 	f := startFake(t, 1)
 	f.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.InitProducerID}, TopLevel: true, Err: kerr.ClusterAuthorizationFailed, Count: -1})
 	s := mustOpen(t, config(f, ""))
-	require.NoError(t, s.Send(t.Context(), encode(t, s, event.Sample())))
-	require.NoError(t, s.Send(t.Context(), encode(t, s, other())))
+	require.NoError(t, s.Send(t.Context(), sinktest.Encode(t, s, event.Sample())))
+	require.NoError(t, s.Send(t.Context(), sinktest.Encode(t, s, other())))
 	read(t, f.ListenAddrs(), topic, 2)
 }
 
 func TestALostProducerIDIsReplaced(t *testing.T) {
 	f := startFake(t, 1)
 	s := mustOpen(t, config(f, ""))
-	require.NoError(t, s.Send(t.Context(), encode(t, s, event.Sample())))
+	require.NoError(t, s.Send(t.Context(), sinktest.Encode(t, s, event.Sample())))
 	f.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Err: kerr.OutOfOrderSequenceNumber})
 	asked := f.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.InitProducerID}, TopLevel: true, Observe: true, Count: -1})
-	err := s.Send(t.Context(), encode(t, s, other()))
+	err := s.Send(t.Context(), sinktest.Encode(t, s, other()))
 	require.Error(t, err)
 	require.False(t, sinks.IsPermanent(err) || sinks.IsStop(err))
-	require.NoError(t, s.Send(t.Context(), encode(t, s, other())))
+	require.NoError(t, s.Send(t.Context(), sinktest.Encode(t, s, other())))
 	read(t, f.ListenAddrs(), topic, 2)
 	assert.Equal(t, 1, asked.Hits())
 }
@@ -97,14 +97,14 @@ func TestABatchThatTheBrokerHasIsAccepted(t *testing.T) {
 	f := startFake(t, 1)
 	s := mustOpen(t, config(f, ""))
 	f.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Err: kerr.DuplicateSequenceNumber})
-	require.NoError(t, s.Send(t.Context(), encode(t, s, event.Sample())))
+	require.NoError(t, s.Send(t.Context(), sinktest.Encode(t, s, event.Sample())))
 }
 
 // Limits count bodies: what keys and headers make too large is cut before it is sent.
 func TestKeysAndHeadersCountToo(t *testing.T) {
 	f := startFake(t, 1)
 	s := mustOpen(t, config(f, "maxMessageBytes: 16384\nlayout: {}\nheaders: {pad: '{{ repeat 2000 \"x\" }}'}"))
-	batch := encode(t, s, sinktest.Kibibyte(8)...)
+	batch := sinktest.Encode(t, s, sinktest.Kibibyte(8)...)
 	require.True(t, sinks.IsPermanent(s.Send(t.Context(), batch)))
 	assert.Zero(t, f.Attempts())
 	require.NoError(t, s.Send(t.Context(), batch[:4]))
@@ -115,7 +115,7 @@ func TestTopicKeyAndHeadersAreTemplates_DS17(t *testing.T) {
 	require.NoError(t, f.CreateTopic("events-default", 4, nil))
 	s := mustOpen(t, strings.Replace(config(f, "key: '{{ .InvolvedObject.UID }}'\nheaders: {reason: '{{ .Reason }}', n: 7}"),
 		"topic: "+topic, "topic: 'events-{{ .Namespace }}'", 1))
-	require.NoError(t, s.Send(t.Context(), encode(t, s, event.Sample())))
+	require.NoError(t, s.Send(t.Context(), sinktest.Encode(t, s, event.Sample())))
 	got := read(t, f.ListenAddrs(), "events-default", 1)[0]
 	assert.Equal(t, string(event.Sample().InvolvedObject.UID), string(got.Key))
 	assert.Equal(t, map[string]string{"reason": event.Sample().Reason, "n": "7", idHeader: event.Sample().ID()}, headersOf(got))
@@ -130,7 +130,7 @@ func TestAMissingTopic(t *testing.T) {
 	t.Run("of the configuration stops the receiver", func(t *testing.T) {
 		f := startFake(t, 1)
 		s := mustOpen(t, strings.Replace(config(f, "autoCreateTopic: false"), topic, "typo", 1))
-		err := s.Send(t.Context(), encode(t, s, event.Sample()))
+		err := s.Send(t.Context(), sinktest.Encode(t, s, event.Sample()))
 		require.ErrorContains(t, err, "topic typo: it does not exist")
 		assert.True(t, sinks.IsStop(err))
 	})
@@ -141,14 +141,14 @@ func TestAMissingTopic(t *testing.T) {
 		env.Now = func() time.Time { return now }
 		s := mustOpenIn(t, env, strings.Replace(config(f, ""), topic, "slow", 1))
 		for range 10 { // an Apache Kafka was seen to deny it twice, and then to name no leader
-			err := s.Send(t.Context(), encode(t, s, event.Sample()))
+			err := s.Send(t.Context(), sinktest.Encode(t, s, event.Sample()))
 			require.ErrorContains(t, err, "topic slow: it does not exist")
 			require.False(t, sinks.IsStop(err) || sinks.IsPermanent(err))
 		}
 		now = now.Add(creating)
-		assert.True(t, sinks.IsStop(s.Send(t.Context(), encode(t, s, event.Sample()))))
+		assert.True(t, sinks.IsStop(s.Send(t.Context(), sinktest.Encode(t, s, event.Sample()))))
 		require.NoError(t, f.CreateTopic("slow", 1, nil))
-		require.NoError(t, s.Send(t.Context(), encode(t, s, event.Sample())))
+		require.NoError(t, s.Send(t.Context(), sinktest.Encode(t, s, event.Sample())))
 	})
 	t.Run("is created", func(t *testing.T) {
 		f := startFake(t, 1, kfake.AllowAutoTopicCreation())
@@ -159,7 +159,7 @@ func TestAMissingTopic(t *testing.T) {
 	t.Run("of the event's choice is the event's fault", func(t *testing.T) {
 		f := startFake(t, 1)
 		s := mustOpen(t, strings.Replace(config(f, "autoCreateTopic: false"), topic, "'x-{{ .Namespace }}'", 1))
-		err := s.Send(t.Context(), encode(t, s, event.Sample()))
+		err := s.Send(t.Context(), sinktest.Encode(t, s, event.Sample()))
 		assert.True(t, sinks.IsPermanent(err) && !sinks.IsStop(err), "%v", err)
 	})
 }
@@ -167,7 +167,7 @@ func TestAMissingTopic(t *testing.T) {
 // Upstream does not start without its brokers.
 func TestBrokersThatAreDownAreAskedLater_DS20(t *testing.T) {
 	s := mustOpen(t, "topic: a\nbrokers: ['127.0.0.1:1', '127.0.0.1:2']")
-	err := s.Send(t.Context(), encode(t, s, event.Sample()))
+	err := s.Send(t.Context(), sinktest.Encode(t, s, event.Sample()))
 	require.ErrorContains(t, err, "connection refused")
 	assert.False(t, sinks.IsStop(err) || sinks.IsPermanent(err))
 }
@@ -176,7 +176,7 @@ func TestOpenConnectsToNothing(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	s := mustOpen(t, "topic: a\nbrokers: ['"+l.Addr().String()+"']\nsasl: {enable: true, mechanism: aws-msk-iam}")
-	encode(t, s, event.Sample())
+	sinktest.Encode(t, s, event.Sample())
 	require.NoError(t, l.(*net.TCPListener).SetDeadline(time.Now()))
 	_, err = l.Accept()
 	require.ErrorIs(t, err, os.ErrDeadlineExceeded)

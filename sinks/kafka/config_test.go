@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/packetboat/packetboat/core/event"
+	"github.com/packetboat/packetboat/sinks/sinktest"
 )
 
 // An unknown codec is silently none upstream.
@@ -74,7 +75,7 @@ func TestAvro_DS19(t *testing.T) {
 	for id, prefix := range map[string]string{"258": "\x00\x00\x00\x01\x02", hexID: "\x00" + string(must(hex.DecodeString(hexID)))} {
 		s := mustOpen(t, "topic: a\nbrokers: ['b:9092']\navro: {schemaID: '"+id+"', schema: '"+schema+"'}\n"+
 			`layout: {reason: "{{ .Reason }}", count: 3, metadata: {labels: {a: b}, unknown: 1}, again: {io.k8s.Meta: {labels: null}}, list: [1, 2.5, true]}`)
-		body := encode(t, s, event.Sample())[0].Body
+		body := sinktest.Encode(t, s, event.Sample())[0].Body
 		require.True(t, strings.HasPrefix(string(body), prefix))
 		var got map[string]any
 		require.NoError(t, avro.Unmarshal(parsed, body[len(prefix):], &got))

@@ -9,7 +9,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"go.yaml.in/yaml/v3"
 
-	"github.com/packetboat/packetboat/core/event"
 	"github.com/packetboat/packetboat/sinks"
 	"github.com/packetboat/packetboat/sinks/sinktest"
 )
@@ -70,15 +69,4 @@ func mustOpenIn(t *testing.T, env sinks.Env, config string) sinks.Sink {
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = s.Close(t.Context()) })
 	return s
-}
-
-func encode(t *testing.T, s sinks.Sink, events ...*event.Event) []sinks.Record {
-	t.Helper()
-	var batch []sinks.Record
-	for _, ev := range events {
-		r, err := s.Encode(ev)
-		require.NoError(t, err)
-		batch = append(batch, r)
-	}
-	return batch
 }

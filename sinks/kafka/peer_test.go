@@ -161,8 +161,8 @@ func TestOnlyWhatWasRefusedComesAgain(t *testing.T) {
 		ev.ResourceVersion = fmt.Sprint(1000 + i)
 		events = append(events, ev)
 	}
-	require.Error(t, s.Send(t.Context(), encode(t, s, events...)))
-	require.NoError(t, s.Send(t.Context(), encode(t, s, events[1], events[3])))
+	require.Error(t, s.Send(t.Context(), sinktest.Encode(t, s, events...)))
+	require.NoError(t, s.Send(t.Context(), sinktest.Encode(t, s, events[1], events[3])))
 	assert.Len(t, f.Deliveries(), 5)
 }
 
@@ -177,7 +177,7 @@ func TestWhatSharesAPartitionWithABadRecordIsNotGivenUp(t *testing.T) {
 		ev.Message = key
 		events = append(events, ev)
 	}
-	err := s.Send(t.Context(), encode(t, s, events...))
+	err := s.Send(t.Context(), sinktest.Encode(t, s, events...))
 	var partial *sinks.PartialError
 	require.ErrorAs(t, err, &partial)
 	require.Len(t, partial.Refused, 2)
@@ -185,14 +185,14 @@ func TestWhatSharesAPartitionWithABadRecordIsNotGivenUp(t *testing.T) {
 		assert.False(t, sinks.IsPermanent(partial.Refused[i]))
 	}
 	f.Script(sinktest.Answer{Outcome: sinktest.Malformed})
-	assert.True(t, sinks.IsPermanent(s.Send(t.Context(), encode(t, s, events[1:]...))), "now the caller cuts")
+	assert.True(t, sinks.IsPermanent(s.Send(t.Context(), sinktest.Encode(t, s, events[1:]...))), "now the caller cuts")
 }
 
 func TestAcks_DS17(t *testing.T) {
 	for more, want := range map[string]int16{"": -1, "idempotent: false": -1, "acks: leader": 1} {
 		f := startFake(t, 1)
 		s := mustOpen(t, config(f, more))
-		require.NoError(t, s.Send(t.Context(), encode(t, s, event.Sample())))
+		require.NoError(t, s.Send(t.Context(), sinktest.Encode(t, s, event.Sample())))
 		assert.Equal(t, want, f.acks, more)
 	}
 }

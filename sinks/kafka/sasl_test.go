@@ -20,6 +20,7 @@ import (
 
 	"github.com/packetboat/packetboat/core/event"
 	"github.com/packetboat/packetboat/sinks"
+	"github.com/packetboat/packetboat/sinks/sinktest"
 )
 
 func TestWrongCredentialsStopTheReceiver(t *testing.T) {
@@ -47,7 +48,7 @@ func TestWrongCredentialsStopTheReceiver(t *testing.T) {
 			f := startFake(t, 1, kfake.EnableSASL(), kfake.Superuser("PLAIN", "boat", password))
 			deny(f)
 			s := mustOpen(t, config(f, "sasl: {enable: true, username: boat, password: "+wrong+"}"))
-			err := s.Send(t.Context(), encode(t, s, event.Sample()))
+			err := s.Send(t.Context(), sinktest.Encode(t, s, event.Sample()))
 			require.Error(t, err)
 			assert.True(t, sinks.IsStop(err), "%v", err)
 			assert.NotContains(t, err.Error(), wrong)
@@ -63,20 +64,20 @@ func TestTLSWithAndWithoutAPrivateAuthority_DS18(t *testing.T) {
 	require.NoError(t, os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}), 0o600))
 
 	trusting := mustOpen(t, config(f, "tls: {enable: true, caFile: "+ca+"}"))
-	require.NoError(t, trusting.Send(t.Context(), encode(t, trusting, event.Sample())))
+	require.NoError(t, trusting.Send(t.Context(), sinktest.Encode(t, trusting, event.Sample())))
 
 	system := mustOpen(t, config(f, "tls: {enable: true}")) // upstream cannot do without caFile
-	err := system.Send(t.Context(), encode(t, system, event.Sample()))
+	err := system.Send(t.Context(), sinktest.Encode(t, system, event.Sample()))
 	require.ErrorContains(t, err, "not trusted")
 	assert.True(t, sinks.IsStop(err))
 
 	// A rotated file is read for the next connection, without a restart.
 	require.NoError(t, os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: otherAuthority(t)}), 0o600))
 	rotated := mustOpen(t, config(f, "tls: {enable: true, caFile: "+ca+"}"))
-	require.Error(t, rotated.Send(t.Context(), encode(t, rotated, event.Sample())))
+	require.Error(t, rotated.Send(t.Context(), sinktest.Encode(t, rotated, event.Sample())))
 	require.NoError(t, os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}), 0o600))
 	require.NoError(t, os.Chtimes(ca, time.Time{}, time.Now().Add(time.Hour)))
-	require.NoError(t, rotated.Send(t.Context(), encode(t, rotated, event.Sample())))
+	require.NoError(t, rotated.Send(t.Context(), sinktest.Encode(t, rotated, event.Sample())))
 }
 
 func TestOAuth(t *testing.T) {
@@ -103,7 +104,7 @@ func TestOAuth(t *testing.T) {
 			f := startFake(t, 1)
 			said := acceptBearer(f)
 			s := mustOpen(t, config(f, "sasl: {enable: true, mechanism: oauthbearer, oauth: {"+oauth+"}}"))
-			require.NoError(t, s.Send(t.Context(), encode(t, s, event.Sample())))
+			require.NoError(t, s.Send(t.Context(), sinktest.Encode(t, s, event.Sample())))
 			assert.Equal(t, "n,,\x01auth=Bearer "+token+"\x01\x01", <-said)
 		})
 	}
@@ -112,7 +113,7 @@ func TestOAuth(t *testing.T) {
 		f := startFake(t, 1)
 		acceptBearer(f)
 		s := mustOpen(t, config(f, "sasl: {enable: true, mechanism: oauthbearer, oauth: {tokenURL: '"+tokens.URL+"', clientSecret: "+clientSecret+"}}"))
-		err := s.Send(t.Context(), encode(t, s, event.Sample()))
+		err := s.Send(t.Context(), sinktest.Encode(t, s, event.Sample()))
 		require.ErrorContains(t, err, "get an OAuth token: answered")
 		assert.Equal(t, stops, sinks.IsStop(err), answer)
 		assert.NotContains(t, err.Error(), clientSecret)
@@ -129,7 +130,7 @@ func TestMSK(t *testing.T) {
 	f := startFake(t, 1)
 	said := acceptBearer(f)
 	s := mustOpen(t, config(f, "sasl: {enable: true, mechanism: aws-msk-iam}"))
-	require.NoError(t, s.Send(t.Context(), encode(t, s, event.Sample())))
+	require.NoError(t, s.Send(t.Context(), sinktest.Encode(t, s, event.Sample())))
 	first := <-said
 	assert.True(t, strings.HasPrefix(first, "n,,\x01auth=Bearer "))
 	assert.NotContains(t, first, "s3cret-of-aws")
@@ -141,7 +142,7 @@ func TestMSKWithoutARegionStopsTheReceiver(t *testing.T) {
 	f := startFake(t, 1)
 	acceptBearer(f)
 	s := mustOpen(t, config(f, "sasl: {enable: true, mechanism: aws-msk-iam, aws: {accessKeyID: AKIDEXAMPLE, secretAccessKey: s3cret-of-aws}}"))
-	err := s.Send(t.Context(), encode(t, s, event.Sample()))
+	err := s.Send(t.Context(), sinktest.Encode(t, s, event.Sample()))
 	require.ErrorContains(t, err, "region is missing")
 	assert.True(t, sinks.IsStop(err))
 }

@@ -2,17 +2,14 @@ package kinesis
 
 import (
 	"encoding/json"
-	"io"
 	"strings"
 	"testing"
 	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.yaml.in/yaml/v3"
 
 	"github.com/packetboat/packetboat/core/event"
-	"github.com/packetboat/packetboat/sinks"
 	"github.com/packetboat/packetboat/sinks/sinktest"
 )
 
@@ -86,13 +83,6 @@ func TestRequestsPerThousand(t *testing.T) {
 // A stream takes records of 1 MiB until it is set to more.
 func TestAStreamThatTakesLess(t *testing.T) { sinktest.Splits(t, destination(t), 256<<10) }
 
-func openConfig(t *testing.T, config string) (sinks.Sink, error) {
-	t.Helper()
-	c := Kind.NewConfig()
-	require.NoError(t, yaml.Unmarshal([]byte(config), c))
-	return Kind.Open(t.Context(), c, sinktest.Env(io.Discard))
-}
-
 func TestConfigSaysWhatIsWrong(t *testing.T) {
 	for config, want := range map[string]string{
 		"{}":                              "streamName: is missing",
@@ -101,10 +91,10 @@ func TestConfigSaysWhatIsWrong(t *testing.T) {
 		"{streamName: a, endpoint: h:1}":  "endpoint: want a URL that begins with http:// or https://",
 		"{streamName: a, accessKeyID: x}": "accessKeyID and secretAccessKey belong together, one of them is missing",
 	} {
-		_, err := openConfig(t, config)
+		_, err := sinktest.Open(t, Kind, config)
 		assert.EqualError(t, err, want, config)
 	}
-	_, err := openConfig(t, "{streamName: a, partitionKey: '{{ .Nope }}'}")
+	_, err := sinktest.Open(t, Kind, "{streamName: a, partitionKey: '{{ .Nope }}'}")
 	assert.ErrorContains(t, err, "partitionKey: line 1, column 35")
 }
 
@@ -117,7 +107,7 @@ func TestPartitionKey_DS21(t *testing.T) {
 		"{partitionKey: '{{ .GenerateName }}'}": ev.ID(),
 		"{partitionKey: '{{ .InvolvedObject.Name }}'}": strings.Repeat("ü", 256),
 	} {
-		s, err := openConfig(t, strings.Replace(config, "{", "{streamName: a, ", 1))
+		s, err := sinktest.Open(t, Kind, strings.Replace(config, "{", "{streamName: a, ", 1))
 		require.NoError(t, err)
 		got, err := s.(*sink).keyOf(ev)
 		require.NoError(t, err)

@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"encoding/json"
 	"encoding/pem"
-	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -15,7 +14,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.yaml.in/yaml/v3"
 
 	"github.com/packetboat/packetboat/core/event"
 	"github.com/packetboat/packetboat/sinks"
@@ -137,28 +135,6 @@ func TestACutConnectionIsRepeatedWhole(t *testing.T) {
 	assert.Len(t, times, len(events), "a repetition has the same ID")
 }
 
-func openConfig(t *testing.T, config string) (sinks.Sink, error) {
-	t.Helper()
-	c := Kind.NewConfig()
-	require.NoError(t, yaml.Unmarshal([]byte(config), c))
-	return Kind.Open(t.Context(), c, sinktest.Env(io.Discard))
-}
-
-func mustOpen(t *testing.T, config string) sinks.Sink {
-	t.Helper()
-	s, err := openConfig(t, config)
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = s.Close(t.Context()) })
-	return s
-}
-
-func encode(t *testing.T, s sinks.Sink, ev *event.Event) []sinks.Record {
-	t.Helper()
-	r, err := s.Encode(ev)
-	require.NoError(t, err)
-	return []sinks.Record{r}
-}
-
 func TestALayoutKeepsItsOwnTimeAndMetadata(t *testing.T) {
 	const address = "url: tcp://h:1\n"
 	const at, id = `"@timestamp":"2026-01-02T03:04:05.678Z"`, `"@metadata":{"id":"u.7"}`
@@ -170,7 +146,7 @@ func TestALayoutKeepsItsOwnTimeAndMetadata(t *testing.T) {
 		ev := event.Sample()
 		ev.UID, ev.ResourceVersion, ev.Series = "u", "7", nil
 		require.NoError(t, ev.LastTimestamp.UnmarshalQueryParameter("2026-01-02T03:04:05.678Z"))
-		assert.Equal(t, want, string(encode(t, mustOpen(t, address+layout), ev)[0].Body), layout)
+		assert.Equal(t, want, string(sinktest.Encode(t, sinktest.MustOpen(t, Kind, address+layout), ev)[0].Body), layout)
 	}
 }
 
@@ -185,13 +161,13 @@ func TestTLS(t *testing.T) {
 	settings := &tls.Config{Certificates: certificate.TLS.Certificates} //nolint:gosec // the client asks for more
 	service := sinktest.NewStreamService(t, tls.NewListener(listener, settings), readLines)
 
-	trusting := mustOpen(t, "url: tls://"+service.Addr+"\ntls: {caFile: "+ca+"}")
+	trusting := sinktest.MustOpen(t, Kind, "url: tls://"+service.Addr+"\ntls: {caFile: "+ca+"}")
 	for range 2 {
-		require.NoError(t, trusting.Send(t.Context(), encode(t, trusting, event.Sample())))
+		require.NoError(t, trusting.Send(t.Context(), sinktest.Encode(t, trusting, event.Sample())))
 	}
 	assert.Len(t, service.Deliveries(), 2)
-	strict := mustOpen(t, "url: tls://"+service.Addr)
-	err = strict.Send(t.Context(), encode(t, strict, event.Sample()))
+	strict := sinktest.MustOpen(t, Kind, "url: tls://"+service.Addr)
+	err = strict.Send(t.Context(), sinktest.Encode(t, strict, event.Sample()))
 	require.ErrorContains(t, err, "not trusted")
 	assert.True(t, sinks.IsStop(err))
 }
@@ -216,7 +192,7 @@ func TestConfigSaysWhatIsWrong(t *testing.T) {
 		"url: tcp://h:5000\ntimeout: 0s":             "timeout: want more than 0, got 0s",
 		"url: tcp://h:5000\nlayout: ['{{ .Name }}']": "line 2, column 9: layout: want a mapping: Logstash takes nothing else as an event",
 	} {
-		_, err := openConfig(t, config)
+		_, err := sinktest.Open(t, Kind, config)
 		assert.EqualError(t, err, want, config)
 	}
 }

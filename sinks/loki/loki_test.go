@@ -16,7 +16,6 @@ import (
 	"github.com/grafana/loki/pkg/push"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.yaml.in/yaml/v3"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/packetboat/packetboat/core/event"
@@ -91,17 +90,6 @@ func TestRequestsPerThousand(t *testing.T) {
 	assert.Equal(t, 1, sinktest.RequestsPerThousand(t, harness("").Start(t)))
 }
 
-func openConfig(t *testing.T, config string) (sinks.Sink, error) {
-	t.Helper()
-	c := Kind.NewConfig()
-	require.NoError(t, yaml.Unmarshal([]byte(config), c))
-	s, err := Kind.Open(t.Context(), c, sinktest.Env(io.Discard))
-	if err == nil {
-		t.Cleanup(func() { _ = s.Close(t.Context()) })
-	}
-	return s, err
-}
-
 // pushed is what one request brought.
 type pushed struct {
 	*http.Request
@@ -125,15 +113,7 @@ func service(t *testing.T, status int, text string) (string, <-chan pushed) {
 
 func send(t *testing.T, config string, events ...*event.Event) error {
 	t.Helper()
-	s, err := openConfig(t, config)
-	require.NoError(t, err)
-	var batch []sinks.Record
-	for _, ev := range events {
-		r, err := s.Encode(ev)
-		require.NoError(t, err)
-		batch = append(batch, r)
-	}
-	return s.Send(t.Context(), batch)
+	return sinktest.Send(t, sinktest.MustOpen(t, Kind, config), events...)
 }
 
 // at is the sample with another time, in nanoseconds that Kubernetes keeps.
@@ -181,7 +161,7 @@ func TestKey(t *testing.T) {
 		"tenant: '{{ .Namespace }}'":            false,
 		"headers: {X: '{{ .Namespace }}'}":      false,
 	} {
-		s, err := openConfig(t, "url: http://h\n"+config)
+		s, err := sinktest.Open(t, Kind, "url: http://h\n"+config)
 		require.NoError(t, err)
 		a, err := s.Encode(event.Sample())
 		require.NoError(t, err)
@@ -270,7 +250,7 @@ func TestConfigSaysWhatIsWrong(t *testing.T) {
 		"url: http://h\nheaders: {'a b': c}":                      `line 2, column 18: headers: "a b" is not a header name`,
 		"url: http://h\ntls: {certFile: x}":                       "tls: certFile is set without keyFile",
 	} {
-		_, err := openConfig(t, config)
+		_, err := sinktest.Open(t, Kind, config)
 		assert.EqualError(t, err, want, config)
 	}
 }

@@ -11,7 +11,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.yaml.in/yaml/v3"
 
 	"github.com/packetboat/packetboat/core/event"
 	"github.com/packetboat/packetboat/sinks"
@@ -92,20 +91,13 @@ func TestRequestsPerThousand(t *testing.T) {
 	assert.Equal(t, 1000, sinktest.RequestsPerThousand(t, destination(t, "")), "a message for each: a digest is for fewer")
 }
 
-func openConfig(t *testing.T, config string) (sinks.Sink, error) {
-	t.Helper()
-	c := Kind.NewConfig()
-	require.NoError(t, yaml.Unmarshal([]byte(config), c))
-	return Kind.Open(t.Context(), c, sinktest.Env(io.Discard))
-}
-
 func encode(t *testing.T, config string, ev *event.Event) (message, error) {
 	t.Helper()
 	config = "webhookURL: http://h\n" + config
 	if rest, flow := strings.CutPrefix(config, "webhookURL: http://h\n{"); flow {
 		config = "{webhookURL: http://h, " + rest
 	}
-	s, err := openConfig(t, config)
+	s, err := sinktest.Open(t, Kind, config)
 	require.NoError(t, err, config)
 	r, err := s.Encode(ev)
 	var m message
@@ -122,11 +114,11 @@ func TestConfigSaysWhatIsWrong(t *testing.T) {
 		"{webhookURL: h}":                  "webhookURL: want a URL that begins with http:// or https://",
 		"{webhookURL: http://h, proxy: x}": "proxy: not a URL",
 	} {
-		_, err := openConfig(t, config)
+		_, err := sinktest.Open(t, Kind, config)
 		assert.EqualError(t, err, want, config)
 	}
 	for _, key := range []string{"channel", "message", "color", "footer", "title", "author_name"} {
-		_, err := openConfig(t, "webhookURL: http://h\n"+key+": '{{ .Nope }}'")
+		_, err := sinktest.Open(t, Kind, "webhookURL: http://h\n"+key+": '{{ .Nope }}'")
 		assert.ErrorContains(t, err, key+": line 2", key)
 	}
 }
@@ -232,7 +224,7 @@ func TestWhatMattermostAnswers(t *testing.T) {
 			_, _ = io.WriteString(w, `{"id":"`+tc.id+`"}`)
 		}))
 		t.Cleanup(answers.Close)
-		s, err := openConfig(t, "{webhookURL: '"+answers.URL+"', channel: '"+tc.channel+"'}")
+		s, err := sinktest.Open(t, Kind, "{webhookURL: '"+answers.URL+"', channel: '"+tc.channel+"'}")
 		require.NoError(t, err)
 		r, err := s.Encode(event.Sample())
 		require.NoError(t, err)

@@ -3,7 +3,6 @@ package nats
 import (
 	"crypto/tls"
 	"encoding/pem"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -15,7 +14,6 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.yaml.in/yaml/v3"
 
 	"github.com/packetboat/packetboat/core/event"
 	"github.com/packetboat/packetboat/sinks"
@@ -48,32 +46,6 @@ func TestFaults(t *testing.T) {
 // The service acknowledges each message; they go in one flight.
 func TestRequestsPerThousand(t *testing.T) {
 	assert.Equal(t, 1, sinktest.RequestsPerThousand(t, harness().Start(t)))
-}
-
-func openConfig(t *testing.T, config string) (sinks.Sink, error) {
-	t.Helper()
-	c := Kind.NewConfig()
-	require.NoError(t, yaml.Unmarshal([]byte(config), c))
-	return Kind.Open(t.Context(), c, sinktest.Env(io.Discard))
-}
-
-func mustOpen(t *testing.T, config string) sinks.Sink {
-	t.Helper()
-	s, err := openConfig(t, config)
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = s.Close(t.Context()) })
-	return s
-}
-
-func encode(t *testing.T, s sinks.Sink, events ...*event.Event) []sinks.Record {
-	t.Helper()
-	var batch []sinks.Record
-	for _, ev := range events {
-		r, err := s.Encode(ev)
-		require.NoError(t, err)
-		batch = append(batch, r)
-	}
-	return batch
 }
 
 // startStream starts a server with a stream for the subject.
@@ -112,8 +84,8 @@ func TestASubjectWithoutAStream(t *testing.T) {
 		"subject: other.a": true, "subject: 'other.{{ .Namespace }}'": false,
 		"subject: events.a\nstream: WRONG": true, "subject: 'events.{{ .Namespace }}'\nstream: WRONG": false,
 	} {
-		sink := mustOpen(t, "servers: ['"+s.ClientURL()+"']\n"+config)
-		err := sink.Send(t.Context(), encode(t, sink, event.Sample()))
+		sink := sinktest.MustOpen(t, Kind, "servers: ['"+s.ClientURL()+"']\n"+config)
+		err := sink.Send(t.Context(), sinktest.Encode(t, sink, event.Sample()))
 		require.Error(t, err, config)
 		if stops {
 			assert.True(t, sinks.IsStop(err), "%s: %v", config, err)
@@ -128,8 +100,8 @@ func TestASubjectWithoutAStream(t *testing.T) {
 // The library would publish again, and wait in between.
 func TestNobodyAnswersIsAskedOnce(t *testing.T) {
 	s := startServer(t, &server.Options{})
-	sink := mustOpen(t, "servers: ['"+s.ClientURL()+"']\nsubject: events.a")
-	err := sink.Send(t.Context(), encode(t, sink, event.Sample()))
+	sink := sinktest.MustOpen(t, Kind, "servers: ['"+s.ClientURL()+"']\nsubject: events.a")
+	err := sink.Send(t.Context(), sinktest.Encode(t, sink, event.Sample()))
 	require.ErrorContains(t, err, "no answer from the stream of subject events.a")
 	require.False(t, sinks.IsStop(err) || sinks.IsPermanent(err))
 	stats, err := s.Varz(nil)
@@ -147,8 +119,8 @@ func TestWhatIsNotAllowedStopsTheReceiver(t *testing.T) {
 		"username: boat\npassword: " + password, // it may not publish
 		"username: boat\npassword: " + password + "\ntls: {enable: true}",
 	} {
-		sink := mustOpen(t, "servers: ['"+s.ClientURL()+"']\nsubject: events.secret\n"+more)
-		err := sink.Send(t.Context(), encode(t, sink, event.Sample()))
+		sink := sinktest.MustOpen(t, Kind, "servers: ['"+s.ClientURL()+"']\nsubject: events.secret\n"+more)
+		err := sink.Send(t.Context(), sinktest.Encode(t, sink, event.Sample()))
 		require.Error(t, err)
 		assert.True(t, sinks.IsStop(err), "%s: %v", more, err)
 		assert.NotContains(t, err.Error(), "wr0ng-word")
@@ -166,18 +138,18 @@ func TestTLS(t *testing.T) {
 		"servers: ['" + s.ClientURL() + "']\ntls: {enable: true, caFile: " + ca + "}",
 		"servers: ['tls://" + s.Addr().String() + "']\ntls: {caFile: " + ca + "}",
 	} {
-		trusting := mustOpen(t, "subject: events.a\n"+more)
-		require.NoError(t, trusting.Send(t.Context(), encode(t, trusting, event.Sample())))
+		trusting := sinktest.MustOpen(t, Kind, "subject: events.a\n"+more)
+		require.NoError(t, trusting.Send(t.Context(), sinktest.Encode(t, trusting, event.Sample())))
 	}
 
-	strict := mustOpen(t, "servers: ['"+s.ClientURL()+"']\nsubject: events.a\ntls: {enable: true}")
-	err := strict.Send(t.Context(), encode(t, strict, event.Sample()))
+	strict := sinktest.MustOpen(t, Kind, "servers: ['"+s.ClientURL()+"']\nsubject: events.a\ntls: {enable: true}")
+	err := strict.Send(t.Context(), sinktest.Encode(t, strict, event.Sample()))
 	require.ErrorContains(t, err, "not trusted")
 	assert.True(t, sinks.IsStop(err))
 }
 
 func TestASubjectThatIsNoneIsADeadLetter(t *testing.T) {
-	s := mustOpen(t, "servers: ['nats://h:1']\nsubject: 'events.{{ .Reason }}'")
+	s := sinktest.MustOpen(t, Kind, "servers: ['nats://h:1']\nsubject: 'events.{{ .Reason }}'")
 	for _, hostile := range []string{"a b", "a\r\nPUB x", "*", ">", "", "a..b", "\x7f"} {
 		ev := event.Sample()
 		ev.Reason = hostile
@@ -188,10 +160,10 @@ func TestASubjectThatIsNoneIsADeadLetter(t *testing.T) {
 
 func TestHostileHeader(t *testing.T) {
 	server, st := startStream(t, &server.Options{})
-	s := mustOpen(t, "servers: ['"+server.ClientURL()+"']\nsubject: events.a\nheaders: {reason: '{{ .Reason }}'}")
+	s := sinktest.MustOpen(t, Kind, "servers: ['"+server.ClientURL()+"']\nsubject: events.a\nheaders: {reason: '{{ .Reason }}'}")
 	ev := event.Sample()
 	ev.Reason = "X\r\nInjected: yes"
-	require.NoError(t, s.Send(t.Context(), encode(t, s, ev)))
+	require.NoError(t, s.Send(t.Context(), sinktest.Encode(t, s, ev)))
 	m, err := st.GetMsg(t.Context(), 1)
 	require.NoError(t, err)
 	assert.Empty(t, m.Header.Get("Injected"))
@@ -215,7 +187,7 @@ func TestConfigSaysWhatIsWrong(t *testing.T) {
 		good + "tls: {enable: true, certFile: x}": "tls: certFile is set without keyFile",
 		good + "tls: {caFile: x}":                 "tls: is set, but neither tls.enable nor a server with tls://",
 	} {
-		_, err := openConfig(t, config)
+		_, err := sinktest.Open(t, Kind, config)
 		assert.EqualError(t, err, want, config)
 	}
 }

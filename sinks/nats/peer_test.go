@@ -75,30 +75,30 @@ func TestACutConnectionLosesAndRepeatsNothing(t *testing.T) {
 	s, st := startStream(t, &server.Options{})
 	cutter := sinktest.NewCutter(t, s.Addr().String())
 	config := "servers: ['nats://" + cutter.Addr + "']\nsubject: events.a"
-	warm := mustOpen(t, config)
-	require.NoError(t, warm.Send(t.Context(), encode(t, warm, event.Sample())))
+	warm := sinktest.MustOpen(t, Kind, config)
+	require.NoError(t, warm.Send(t.Context(), sinktest.Encode(t, warm, event.Sample())))
 	events := sinktest.Kibibyte(500)
 	cutter.Request(200_000)
-	require.Error(t, warm.Send(t.Context(), encode(t, warm, events...)))
+	require.Error(t, warm.Send(t.Context(), sinktest.Encode(t, warm, events...)))
 	cutter.NextAnswer()
-	require.Error(t, warm.Send(t.Context(), encode(t, warm, events...)))
-	require.NoError(t, warm.Send(t.Context(), encode(t, warm, events...)))
+	require.Error(t, warm.Send(t.Context(), sinktest.Encode(t, warm, events...)))
+	require.NoError(t, warm.Send(t.Context(), sinktest.Encode(t, warm, events...)))
 	assert.Equal(t, len(events)+1, held(t, st), "Nats-Msg-Id drops what came before")
 }
 
 func TestARestartedServerIsAskedLater(t *testing.T) {
 	options := &server.Options{}
 	s, st := startStream(t, options)
-	sink := mustOpen(t, "servers: ['"+s.ClientURL()+"']\nsubject: events.a")
-	require.NoError(t, sink.Send(t.Context(), encode(t, sink, event.Sample())))
+	sink := sinktest.MustOpen(t, Kind, "servers: ['"+s.ClientURL()+"']\nsubject: events.a")
+	require.NoError(t, sink.Send(t.Context(), sinktest.Encode(t, sink, event.Sample())))
 	port := s.Addr().(*net.TCPAddr).Port
 	s.Shutdown()
 	s.WaitForShutdown()
-	err := sink.Send(t.Context(), encode(t, sink, event.Sample()))
+	err := sink.Send(t.Context(), sinktest.Encode(t, sink, event.Sample()))
 	require.Error(t, err)
 	require.False(t, sinks.IsStop(err) || sinks.IsPermanent(err), "%v", err)
 	options.Port = port
 	startServer(t, options)
-	require.NoError(t, sink.Send(t.Context(), encode(t, sink, sinktest.Kibibyte(3)...)))
+	require.NoError(t, sink.Send(t.Context(), sinktest.Encode(t, sink, sinktest.Kibibyte(3)...)))
 	assert.Eventually(t, func() bool { info, err := st.Info(t.Context()); return err == nil && info.State.Msgs == 4 }, 20*time.Second, 10*time.Millisecond)
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/packetboat/packetboat/core/event"
 	"github.com/packetboat/packetboat/sinks"
+	"github.com/packetboat/packetboat/sinks/sinktest"
 )
 
 // Without the right to ask whose a subject is, one that nobody has is tried again,
@@ -21,16 +22,16 @@ func TestWithoutTheRightToAsk(t *testing.T) {
 	options := &server.Options{}
 	s, _ := startStream(t, options)
 	deny(t, s, options, "$JS.API.>")
-	sink := mustOpen(t, "servers: ['"+s.ClientURL()+"']\nsubject: '{{ .Reason }}.a'\nusername: boat\npassword: "+password)
+	sink := sinktest.MustOpen(t, Kind, "servers: ['"+s.ClientURL()+"']\nsubject: '{{ .Reason }}.a'\nusername: boat\npassword: "+password)
 	good, bad := event.Sample(), event.Sample()
 	good.Reason, bad.Reason, bad.ResourceVersion = "events", "nobody", "2"
 	for range 3 {
 		var partial *sinks.PartialError
-		require.ErrorAs(t, sink.Send(t.Context(), encode(t, sink, bad, good)), &partial)
+		require.ErrorAs(t, sink.Send(t.Context(), sinktest.Encode(t, sink, bad, good)), &partial)
 		require.Len(t, partial.Refused, 1)
 		require.False(t, sinks.IsStop(partial.Refused[0]) || sinks.IsPermanent(partial.Refused[0]), "%v", partial.Refused[0])
 	}
-	require.NoError(t, sink.Send(t.Context(), encode(t, sink, good)))
+	require.NoError(t, sink.Send(t.Context(), sinktest.Encode(t, sink, good)))
 }
 
 // What the server would cut us off for is found before: tried again it would hold
@@ -39,14 +40,14 @@ func TestWhatIsTooLongIsADeadLetter(t *testing.T) {
 	s, st := startStream(t, &server.Options{})
 	ev := event.Sample()
 	ev.Message = strings.Repeat("x", 70_000)
-	subject := mustOpen(t, "servers: ['nats://h:1']\nsubject: 'events.{{ .Message }}'")
+	subject := sinktest.MustOpen(t, Kind, "servers: ['nats://h:1']\nsubject: 'events.{{ .Message }}'")
 	_, err := subject.Encode(ev)
 	require.ErrorContains(t, err, "subject, as rendered for this event: 70007 bytes are more than 3072")
-	longest := mustOpen(t, "servers: ['"+s.ClientURL()+"']\nsubject: 'events."+strings.Repeat("x", maxSubject-len("events."))+"'")
-	require.NoError(t, longest.Send(t.Context(), encode(t, longest, event.Sample())))
-	headers := mustOpen(t, "servers: ['"+s.ClientURL()+"']\nsubject: events.a\nheaders: {m: '{{ .Message }}'}")
+	longest := sinktest.MustOpen(t, Kind, "servers: ['"+s.ClientURL()+"']\nsubject: 'events."+strings.Repeat("x", maxSubject-len("events."))+"'")
+	require.NoError(t, longest.Send(t.Context(), sinktest.Encode(t, longest, event.Sample())))
+	headers := sinktest.MustOpen(t, Kind, "servers: ['"+s.ClientURL()+"']\nsubject: events.a\nheaders: {m: '{{ .Message }}'}")
 	var partial *sinks.PartialError
-	require.ErrorAs(t, headers.Send(t.Context(), encode(t, headers, ev)), &partial)
+	require.ErrorAs(t, headers.Send(t.Context(), sinktest.Encode(t, headers, ev)), &partial)
 	assert.True(t, sinks.IsPermanent(partial.Refused[0]), "%v", partial.Refused[0])
 	assert.Equal(t, 1, held(t, st))
 }
@@ -62,15 +63,15 @@ func TestASealedStreamStopsTheReceiver(t *testing.T) {
 	require.NoError(t, err)
 	_, err = js.UpdateStream(t.Context(), config)
 	require.NoError(t, err)
-	sink := mustOpen(t, "servers: ['"+s.ClientURL()+"']\nsubject: events.a")
-	assert.True(t, sinks.IsStop(sink.Send(t.Context(), encode(t, sink, event.Sample()))))
+	sink := sinktest.MustOpen(t, Kind, "servers: ['"+s.ClientURL()+"']\nsubject: events.a")
+	assert.True(t, sinks.IsStop(sink.Send(t.Context(), sinktest.Encode(t, sink, event.Sample()))))
 }
 
 func TestAFileThatIsMissingStopsTheReceiver(t *testing.T) {
 	s := startServer(t, &server.Options{})
 	for _, key := range []string{"credentialsFile", "nkeyFile"} {
-		sink := mustOpen(t, "servers: ['"+s.ClientURL()+"']\nsubject: events.a\n"+key+": /does/not/exist")
-		err := sink.Send(t.Context(), encode(t, sink, event.Sample()))
+		sink := sinktest.MustOpen(t, Kind, "servers: ['"+s.ClientURL()+"']\nsubject: events.a\n"+key+": /does/not/exist")
+		err := sink.Send(t.Context(), sinktest.Encode(t, sink, event.Sample()))
 		require.ErrorContains(t, err, "read "+key)
 		assert.True(t, sinks.IsStop(err))
 	}
@@ -81,13 +82,13 @@ func TestRightsThatComeLater(t *testing.T) {
 	options := &server.Options{}
 	s, _ := startStream(t, options)
 	deny(t, s, options, "events.>")
-	sink := mustOpen(t, "servers: ['"+s.ClientURL()+"']\nsubject: events.a\nusername: boat\npassword: "+password)
+	sink := sinktest.MustOpen(t, Kind, "servers: ['"+s.ClientURL()+"']\nsubject: events.a\nusername: boat\npassword: "+password)
 	for range 3 {
-		require.True(t, sinks.IsStop(sink.Send(t.Context(), encode(t, sink, event.Sample()))))
+		require.True(t, sinks.IsStop(sink.Send(t.Context(), sinktest.Encode(t, sink, event.Sample()))))
 	}
 	deny(t, s, options, "other.>")
 	for range 3 {
-		require.NoError(t, sink.Send(t.Context(), encode(t, sink, event.Sample())))
+		require.NoError(t, sink.Send(t.Context(), sinktest.Encode(t, sink, event.Sample())))
 	}
 }
 

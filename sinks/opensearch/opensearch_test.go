@@ -15,7 +15,6 @@ import (
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.yaml.in/yaml/v3"
 
 	"github.com/packetboat/packetboat/core/event"
 	"github.com/packetboat/packetboat/sinks"
@@ -67,24 +66,9 @@ func TestRequestsPerThousand(t *testing.T) {
 	assert.Equal(t, 1, sinktest.RequestsPerThousand(t, harness(basic).Start(t)))
 }
 
-func openConfig(t *testing.T, config string) (sinks.Sink, error) {
-	t.Helper()
-	c := Kind.NewConfig()
-	require.NoError(t, yaml.Unmarshal([]byte(config), c))
-	s, err := Kind.Open(t.Context(), c, sinktest.Env(io.Discard))
-	if err == nil {
-		t.Cleanup(func() { _ = s.Close(t.Context()) })
-	}
-	return s, err
-}
-
 func send(t *testing.T, config string) error {
 	t.Helper()
-	s, err := openConfig(t, config)
-	require.NoError(t, err)
-	r, err := s.Encode(event.Sample())
-	require.NoError(t, err)
-	return s.Send(t.Context(), []sinks.Record{r})
+	return sinktest.Send(t, sinktest.MustOpen(t, Kind, config), event.Sample())
 }
 
 // serve answers a batch of one and hands over what came.
@@ -180,7 +164,7 @@ func TestConfigSaysWhatIsWrong(t *testing.T) {
 		"hosts: [http://h]\nindex: x\ntls: {caFile: /does/not/exist}":  "tls: caFile: open /does/not/exist: no such file or directory",
 		"hosts: [http://h]\nindex: x\ndataStream: true\nlayout: [a,b]": "line 4, column 9: layout: want a mapping, a document is a JSON object",
 	} {
-		_, err := openConfig(t, config)
+		_, err := sinktest.Open(t, Kind, config)
 		assert.EqualError(t, err, want, config)
 	}
 }

@@ -11,10 +11,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.yaml.in/yaml/v3"
 
 	"github.com/packetboat/packetboat/core/event"
-	"github.com/packetboat/packetboat/sinks"
 	"github.com/packetboat/packetboat/sinks/sinktest"
 )
 
@@ -115,16 +113,9 @@ func TestRequestsPerThousand(t *testing.T) {
 	assert.Equal(t, 1000, sinktest.RequestsPerThousand(t, destination(t)), "the API takes one at a time")
 }
 
-func openConfig(t *testing.T, config string) (sinks.Sink, error) {
-	t.Helper()
-	c := Kind.NewConfig()
-	require.NoError(t, yaml.Unmarshal([]byte(config), c))
-	return Kind.Open(t.Context(), c, sinktest.Env(io.Discard))
-}
-
 func encode(t *testing.T, config string, ev *event.Event) (item, error) {
 	t.Helper()
-	s, err := openConfig(t, config)
+	s, err := sinktest.Open(t, Kind, config)
 	require.NoError(t, err)
 	r, err := s.Encode(ev)
 	var i item
@@ -142,20 +133,20 @@ func TestConfigSaysWhatIsWrong(t *testing.T) {
 		"{tags: {'a*': x}}":                           `line 1, column 15: tags: "a*" is not a key that AWS takes`,
 		"{operationalData: {a: b}, tags: {aws:x: y}}": `line 1, column 41: tags: "aws:x" is not a key that AWS takes`,
 	} {
-		_, err := openConfig(t, config)
+		_, err := sinktest.Open(t, Kind, config)
 		assert.EqualError(t, err, want, config)
 	}
 	for _, config := range []string{
 		"title: '{{ .Nope }}'", "priority: '{{ .Nope }}'", "notifications: ['{{ .Nope }}']", "operationalData: {a: '{{ .Nope }}'}",
 		"tags: {a: '{{ .Nope }}'}", "dedupString: '{{ .Nope }}'",
 	} {
-		_, err := openConfig(t, config)
+		_, err := sinktest.Open(t, Kind, config)
 		assert.ErrorContains(t, err, "line 1, column", config)
 	}
 }
 
 func TestRelatedOpsItemsAreTheUsers_DS26(t *testing.T) {
-	s, err := openConfig(t, "{relatedOpsItems: [oi-1, oi-2], operationalData: {a: x, b: y, c: z}}")
+	s, err := sinktest.Open(t, Kind, "{relatedOpsItems: [oi-1, oi-2], operationalData: {a: x, b: y, c: z}}")
 	require.NoError(t, err)
 	r, err := s.Encode(event.Sample())
 	require.NoError(t, err)

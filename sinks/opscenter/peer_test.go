@@ -54,7 +54,7 @@ func TestPeer(t *testing.T) {
 		return read(t, body)
 	}
 	service := sinktest.NewAWSService(t, p)
-	s, err := openConfig(t, everything+sinktest.AWSAccess(service.URL))
+	s, err := sinktest.Open(t, Kind, everything+sinktest.AWSAccess(service.URL))
 	require.NoError(t, err)
 	events := sinktest.Events()
 	for _, c := range events {

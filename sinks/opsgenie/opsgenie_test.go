@@ -2,7 +2,6 @@ package opsgenie
 
 import (
 	"encoding/json"
-	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -12,7 +11,6 @@ import (
 	"github.com/opsgenie/opsgenie-go-sdk-v2/client"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.yaml.in/yaml/v3"
 
 	"github.com/packetboat/packetboat/core/event"
 	"github.com/packetboat/packetboat/sinks"
@@ -121,13 +119,6 @@ func TestARequestIsThatOfTheSDK(t *testing.T) {
 	assert.Contains(t, string(service.Deliveries()[1].Body), `"note":"n"`)
 }
 
-func openConfig(t *testing.T, config string) (sinks.Sink, error) {
-	t.Helper()
-	c := Kind.NewConfig()
-	require.NoError(t, yaml.Unmarshal([]byte(config), c))
-	return Kind.Open(t.Context(), c, sinktest.Env(io.Discard))
-}
-
 func TestConfigSaysWhatIsWrong(t *testing.T) {
 	for config, want := range map[string]string{
 		"{}":                          "apiKey: is missing",
@@ -138,11 +129,11 @@ func TestConfigSaysWhatIsWrong(t *testing.T) {
 		"{apiKey: k, message: ''}":    "message: is empty",
 		"{apiKey: k, timeout: -1s}":   "timeout: -1s is negative",
 	} {
-		_, err := openConfig(t, config)
+		_, err := sinktest.Open(t, Kind, config)
 		assert.EqualError(t, err, want, config)
 	}
 	for _, key := range []string{"message", "alias", "description", "priority", "entity", "source", "note"} {
-		_, err := openConfig(t, "{apiKey: k, "+key+": '{{ .Nope }}'}")
+		_, err := sinktest.Open(t, Kind, "{apiKey: k, "+key+": '{{ .Nope }}'}")
 		assert.ErrorContains(t, err, key+": line 1, column", key)
 	}
 }
@@ -170,7 +161,7 @@ func TestUrgencyAndAddresseesFollowTheEvent_DS30(t *testing.T) {
 	encode := func(change func(ev *event.Event)) (a sdk.CreateAlertRequest) {
 		ev := event.Sample()
 		change(ev)
-		s, err := openConfig(t, everything+"apiKey: k")
+		s, err := sinktest.Open(t, Kind, everything+"apiKey: k")
 		require.NoError(t, err)
 		r, err := s.Encode(ev)
 		require.NoError(t, err)
@@ -199,7 +190,7 @@ func TestAThrottleWithoutRetryAfterHasItsPeriod(t *testing.T) {
 		w.WriteHeader(http.StatusTooManyRequests)
 		return true
 	})
-	s, err := openConfig(t, "{apiKey: "+apiKey+", URL: '"+service.URL+"'}")
+	s, err := sinktest.Open(t, Kind, "{apiKey: "+apiKey+", URL: '"+service.URL+"'}")
 	require.NoError(t, err)
 	r, err := s.Encode(event.Sample())
 	require.NoError(t, err)
@@ -217,7 +208,7 @@ func TestAnAliasCannotLeaveItsPlaceInTheAddress(t *testing.T) {
 			assert.Equal(t, "identifierType=alias", r.URL.RawQuery)
 			return nil
 		})
-		s, err := openConfig(t, "{apiKey: k, URL: '"+service.URL+"', alias: '{{ .Message }}'}")
+		s, err := sinktest.Open(t, Kind, "{apiKey: k, URL: '"+service.URL+"', alias: '{{ .Message }}'}")
 		require.NoError(t, err)
 		ev := event.Sample()
 		ev.Message = alias

@@ -11,7 +11,6 @@ import (
 	api "github.com/PagerDuty/go-pagerduty"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.yaml.in/yaml/v3"
 
 	"github.com/packetboat/packetboat/core/event"
 	"github.com/packetboat/packetboat/sinks"
@@ -115,13 +114,6 @@ func TestRequestsPerThousand(t *testing.T) {
 	assert.Equal(t, 1000, sinktest.RequestsPerThousand(t, destination("")(t)), "the API takes one event at a time")
 }
 
-func openConfig(t *testing.T, config string) (sinks.Sink, error) {
-	t.Helper()
-	c := Kind.NewConfig()
-	require.NoError(t, yaml.Unmarshal([]byte(config), c))
-	return Kind.Open(t.Context(), c, sinktest.Env(io.Discard))
-}
-
 func TestConfigSaysWhatIsWrong(t *testing.T) {
 	for config, want := range map[string]string{
 		"{}":                                  "routing_key: is missing",
@@ -134,7 +126,7 @@ func TestConfigSaysWhatIsWrong(t *testing.T) {
 		"{routing_key: k, links: [" + strings.Repeat("{href: x},", 11) + "]}": "links: want at most 10, got 11",
 		"{routing_key: k, timeout: -1s}":                                      "timeout: -1s is negative",
 	} {
-		_, err := openConfig(t, config)
+		_, err := sinktest.Open(t, Kind, config)
 		if want == "" {
 			assert.NoError(t, err, config)
 			continue
@@ -145,7 +137,7 @@ func TestConfigSaysWhatIsWrong(t *testing.T) {
 		"dedup_key: '{{ .Nope }}'", "summary: '{{ .Nope }}'", "custom_details: {a: '{{ .Nope }}'}", "links: [{href: '{{ .Nope }}'}]",
 		"links: [{href: x, text: '{{ .Nope }}'}]", "severity: '{{ .Nope }}'", "client_url: '{{ .Nope }}'",
 	} {
-		_, err := openConfig(t, config+"\nrouting_key: k")
+		_, err := sinktest.Open(t, Kind, config+"\nrouting_key: k")
 		assert.ErrorContains(t, err, "line 1, column", config)
 	}
 	for url, want := range map[string]string{
@@ -171,7 +163,7 @@ func TestAWrongRoutingKeyStops(t *testing.T) {
 			_, _ = io.WriteString(w, text)
 			return true
 		})
-		s, err := openConfig(t, "{routing_key: k, url: '"+service.URL+"'}")
+		s, err := sinktest.Open(t, Kind, "{routing_key: k, url: '"+service.URL+"'}")
 		require.NoError(t, err)
 		r, err := s.Encode(event.Sample())
 		require.NoError(t, err)
@@ -195,7 +187,7 @@ func TestTheStatusIsTheAnswer(t *testing.T) {
 }
 
 func TestARecordIsOneAlert(t *testing.T) {
-	s, err := openConfig(t, "routing_key: k")
+	s, err := sinktest.Open(t, Kind, "routing_key: k")
 	require.NoError(t, err)
 	_, r := encode(t, "", event.Sample())
 	assert.True(t, sinks.IsPermanent(s.Send(t.Context(), []sinks.Record{r, r})))

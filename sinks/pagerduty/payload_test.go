@@ -18,7 +18,7 @@ import (
 
 func encode(t *testing.T, config string, ev *event.Event) (e api.V2Event, r sinks.Record) {
 	t.Helper()
-	s, err := openConfig(t, config+"\nrouting_key: k")
+	s, err := sinktest.Open(t, Kind, config+"\nrouting_key: k")
 	require.NoError(t, err)
 	r, err = s.Encode(ev)
 	require.NoError(t, err)
@@ -99,7 +99,7 @@ func TestTheLargestEvent(t *testing.T) {
 	_, r := encode(t, config, worst)
 	assert.Less(t, len(r.Body), 512_000)
 	assert.Greater(t, len(r.Body), 300_000, "or this test sees nothing")
-	s, err := openConfig(t, config+"\nrouting_key: k")
+	s, err := sinktest.Open(t, Kind, config+"\nrouting_key: k")
 	require.NoError(t, err)
 	group := sinktest.Digests()[0].Digest
 	group.Newest, group.Groups[0].Newest = worst, worst

@@ -65,7 +65,7 @@ func TestEventsReadBack(t *testing.T) {
 			cutter := sinktest.NewCutter(t, addr)
 			config := "{gcloud_project_id: packetboat-boats, topic: events, create_topic: true, endpoint: 'http://" + cutter.Addr + "'}"
 			// Only what is published after it does a subscription get.
-			require.NoError(t, send(t, mustOpen(t, config), event.Sample()))
+			require.NoError(t, sinktest.Send(t, sinktest.MustOpen(t, Kind, config), event.Sample()))
 			_, err = reader.SubscriptionAdminClient.CreateSubscription(t.Context(), &pubsubpb.Subscription{
 				Name: subscription, Topic: "projects/packetboat-boats/topics/events",
 			})

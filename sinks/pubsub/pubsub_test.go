@@ -2,14 +2,12 @@ package pubsub
 
 import (
 	"fmt"
-	"io"
 	"net/http"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.yaml.in/yaml/v3"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -47,32 +45,6 @@ func TestConformance(t *testing.T) {
 	}
 }
 
-func openConfig(t *testing.T, config string) (sinks.Sink, error) {
-	t.Helper()
-	c := Kind.NewConfig()
-	require.NoError(t, yaml.Unmarshal([]byte(config), c))
-	return Kind.Open(t.Context(), c, sinktest.Env(io.Discard))
-}
-
-func mustOpen(t *testing.T, config string) sinks.Sink {
-	t.Helper()
-	s, err := openConfig(t, config)
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = s.Close(t.Context()) })
-	return s
-}
-
-func send(t *testing.T, s sinks.Sink, events ...*event.Event) error {
-	t.Helper()
-	var batch []sinks.Record
-	for _, ev := range events {
-		r, err := s.Encode(ev)
-		require.NoError(t, err)
-		batch = append(batch, r)
-	}
-	return s.Send(t.Context(), batch)
-}
-
 func TestConfigSaysWhatIsWrong(t *testing.T) {
 	for config, want := range map[string]string{
 		"{gcloud_project_id: p}":                                               "topic: is missing",
@@ -82,7 +54,7 @@ func TestConfigSaysWhatIsWrong(t *testing.T) {
 		"{topic: t, gcloud_project_id: p, attributes: {googx: y}}":             `line 1, column 54: attributes: "googx": want a name of at most 256 bytes that does not begin with goog`,
 		"{topic: t, gcloud_project_id: p, endpoint: 'pubsub.example.com:443'}": "endpoint: want a URL without a path, such as https://europe-west3-pubsub.googleapis.com or http://127.0.0.1:8085",
 	} {
-		_, err := openConfig(t, config)
+		_, err := sinktest.Open(t, Kind, config)
 		assert.EqualError(t, err, want, config)
 	}
 	for _, config := range []string{
@@ -90,7 +62,7 @@ func TestConfigSaysWhatIsWrong(t *testing.T) {
 		"{topic: t, gcloud_project_id: p, orderingKey: '{{ .Nope }}'}",
 		"{topic: t, gcloud_project_id: p, layout: {a: '{{ .Nope }}'}}",
 	} {
-		_, err := openConfig(t, config)
+		_, err := sinktest.Open(t, Kind, config)
 		var at *sinks.PositionError
 		require.ErrorAs(t, err, &at, config)
 	}
@@ -100,7 +72,7 @@ func TestConfigSaysWhatIsWrong(t *testing.T) {
 func TestATopicThatCannotBeCreatedStops(t *testing.T) {
 	s := start(t)
 	s.refusal = status.Error(codes.InvalidArgument, "no such region")
-	err := send(t, mustOpen(t, s.config()+"create_topic: true"), event.Sample())
+	err := sinktest.Send(t, sinktest.MustOpen(t, Kind, s.config()+"create_topic: true"), event.Sample())
 	require.EqualError(t, err, "create the topic: answered InvalidArgument: no such region")
 	assert.True(t, sinks.IsStop(err))
 	assert.False(t, sinks.IsPermanent(err))
@@ -110,7 +82,7 @@ func TestATopicThatCannotBeCreatedStops(t *testing.T) {
 func TestCreateTopicIsIdempotent_DS28(t *testing.T) {
 	s := start(t)
 	for range 2 {
-		require.NoError(t, send(t, mustOpen(t, s.config()+"create_topic: true"), event.Sample()))
+		require.NoError(t, sinktest.Send(t, sinktest.MustOpen(t, Kind, s.config()+"create_topic: true"), event.Sample()))
 	}
 	assert.Equal(t, 1, s.created, "only when it is missing")
 	assert.Len(t, s.messages(), 2)
@@ -118,7 +90,7 @@ func TestCreateTopicIsIdempotent_DS28(t *testing.T) {
 	// Somebody else creates it between our question and our order.
 	raced := start(t)
 	raced.createTopic(t)
-	one, ok := mustOpen(t, raced.config()+"create_topic: true").(*sink)
+	one, ok := sinktest.MustOpen(t, Kind, raced.config()+"create_topic: true").(*sink)
 	require.True(t, ok)
 	client, err := one.client.Get(t.Context())
 	require.NoError(t, err)
@@ -127,7 +99,7 @@ func TestCreateTopicIsIdempotent_DS28(t *testing.T) {
 
 func TestAMissingTopicStops(t *testing.T) {
 	s := start(t)
-	err := send(t, mustOpen(t, s.config()), event.Sample())
+	err := sinktest.Send(t, sinktest.MustOpen(t, Kind, s.config()), event.Sample())
 	require.ErrorContains(t, err, `publish: answered NotFound: topic "projects/boats/topics/events"`)
 	assert.True(t, sinks.IsStop(err))
 	assert.Zero(t, s.created)
@@ -136,7 +108,7 @@ func TestAMissingTopicStops(t *testing.T) {
 func TestMessageHasWhatIsAskedFor_DS28(t *testing.T) {
 	s := start(t)
 	s.createTopic(t)
-	sink := mustOpen(t, s.config()+`
+	sink := sinktest.MustOpen(t, Kind, s.config()+`
 attributes: {ns: '{{ .Namespace }}', long: '{{ .Message }}'}
 orderingKey: '{{ .InvolvedObject.Name }}'
 layout: {m: '{{ index .InvolvedObject.Labels "a_b" }}'}
@@ -145,18 +117,18 @@ deDot: true
 	ev := event.Sample()
 	ev.InvolvedObject.Labels = map[string]string{"a.b": "dotted"}
 	ev.Message = "x" + strings.Repeat("é", 600)
-	require.NoError(t, send(t, sink, ev))
+	require.NoError(t, sinktest.Send(t, sink, ev))
 	m := s.messages()[0]
 	assert.JSONEq(t, `{"m":"dotted"}`, string(m.GetData()))
 	assert.Equal(t, map[string]string{"id": ev.ID(), "ns": ev.Namespace, "long": "x" + strings.Repeat("é", 511)}, m.GetAttributes())
 	assert.Equal(t, ev.InvolvedObject.Name, m.GetOrderingKey())
 	assert.Equal(t, 1, sink.Limits().Concurrency, "what has an order is sent in order")
 
-	require.NoError(t, send(t, mustOpen(t, s.config()+"attributes: {id: mine}"), ev))
+	require.NoError(t, sinktest.Send(t, sinktest.MustOpen(t, Kind, s.config()+"attributes: {id: mine}"), ev))
 	assert.Equal(t, "mine", s.messages()[1].GetAttributes()["id"])
 
 	ev.Message = "a\xffb" // protobuf takes no such text
-	require.NoError(t, send(t, sink, ev))
+	require.NoError(t, sinktest.Send(t, sink, ev))
 	assert.Equal(t, "a\ufffdb", s.messages()[2].GetAttributes()["long"])
 }
 
@@ -168,29 +140,29 @@ func TestAttributesCountAsBytes(t *testing.T) {
 	for i := range 98 {
 		config += fmt.Sprintf("  a%02d: '{{ .Message }}'\n", i)
 	}
-	sink := mustOpen(t, config)
+	sink := sinktest.MustOpen(t, Kind, config)
 	ev := event.Sample()
 	ev.Message = strings.Repeat("x", maxText)
 	events := make([]*event.Event, 200)
 	for i := range events {
 		events[i] = ev
 	}
-	err := send(t, sink, events...)
+	err := sinktest.Send(t, sink, events...)
 	require.Error(t, err)
 	assert.True(t, sinks.IsPermanent(err), "the batch is cut: %v", err)
 	assert.Zero(t, s.Attempts())
-	require.NoError(t, send(t, sink, events[:50]...))
+	require.NoError(t, sinktest.Send(t, sink, events[:50]...))
 }
 
 // A run without this receiver, and one that only checks it, looks for nothing.
 func TestOpenLooksForNoCredentials(t *testing.T) {
 	t.Setenv("GOOGLE_APPLICATION_CREDENTIALS", "/does/not/exist")
 	t.Setenv("PUBSUB_EMULATOR_HOST", "")
-	s := mustOpen(t, "{topic: projects/p/topics/t, credentials_path: /does/not/exist}")
-	err := send(t, s, event.Sample())
+	s := sinktest.MustOpen(t, Kind, "{topic: projects/p/topics/t, credentials_path: /does/not/exist}")
+	err := sinktest.Send(t, s, event.Sample())
 	require.ErrorContains(t, err, "publish: read credentials_path: open /does/not/exist: no such file or directory")
 	assert.True(t, sinks.IsStop(err))
-	err = send(t, mustOpen(t, "{topic: projects/p/topics/t}"), event.Sample())
+	err = sinktest.Send(t, sinktest.MustOpen(t, Kind, "{topic: projects/p/topics/t}"), event.Sample())
 	require.ErrorContains(t, err, "publish: find application default credentials")
 	assert.True(t, sinks.IsStop(err))
 }
@@ -198,12 +170,12 @@ func TestOpenLooksForNoCredentials(t *testing.T) {
 func TestTheEmulatorOfTheEnvironment(t *testing.T) {
 	s := start(t)
 	t.Setenv("PUBSUB_EMULATOR_HOST", s.addr)
-	require.NoError(t, send(t, mustOpen(t, "{gcloud_project_id: boats, topic: events, create_topic: true}"), event.Sample()))
+	require.NoError(t, sinktest.Send(t, sinktest.MustOpen(t, Kind, "{gcloud_project_id: boats, topic: events, create_topic: true}"), event.Sample()))
 	assert.Len(t, s.messages(), 1)
 }
 
 func TestAServiceThatIsNotThereIsTransient(t *testing.T) {
-	err := send(t, mustOpen(t, "{topic: projects/p/topics/t, endpoint: 'http://127.0.0.1:1'}"), event.Sample())
+	err := sinktest.Send(t, sinktest.MustOpen(t, Kind, "{topic: projects/p/topics/t, endpoint: 'http://127.0.0.1:1'}"), event.Sample())
 	require.EqualError(t, err, "publish: answered Unavailable")
 	assert.False(t, sinks.IsStop(err) || sinks.IsPermanent(err))
 	assert.Nil(t, http.DefaultClient.Transport)

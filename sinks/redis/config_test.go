@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+
+	"github.com/packetboat/packetboat/sinks/sinktest"
 )
 
 func TestConfigSaysWhatIsWrong(t *testing.T) {
@@ -22,7 +24,7 @@ func TestConfigSaysWhatIsWrong(t *testing.T) {
 		good + "timeout: 0s":                      "timeout: want more than 0, got 0s",
 		good + "tls: {enable: true, certFile: x}": "tls: certFile is set without keyFile",
 	} {
-		_, err := openConfig(t, config)
+		_, err := sinktest.Open(t, Kind, config)
 		assert.EqualError(t, err, want, config)
 	}
 }

@@ -18,7 +18,6 @@ import (
 	"github.com/alicebob/miniredis/v2/server"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.yaml.in/yaml/v3"
 
 	"github.com/packetboat/packetboat/core/event"
 	"github.com/packetboat/packetboat/sinks"
@@ -61,39 +60,13 @@ func TestRequestsPerThousand(t *testing.T) {
 	assert.Equal(t, 1, sinktest.RequestsPerThousand(t, harness(xadd).Start(t)))
 }
 
-func openConfig(t *testing.T, config string) (sinks.Sink, error) {
-	t.Helper()
-	c := Kind.NewConfig()
-	require.NoError(t, yaml.Unmarshal([]byte(config), c))
-	return Kind.Open(t.Context(), c, sinktest.Env(io.Discard))
-}
-
-func mustOpen(t *testing.T, config string) sinks.Sink {
-	t.Helper()
-	s, err := openConfig(t, config)
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = s.Close(t.Context()) })
-	return s
-}
-
-func encode(t *testing.T, s sinks.Sink, events ...*event.Event) []sinks.Record {
-	t.Helper()
-	var batch []sinks.Record
-	for _, ev := range events {
-		r, err := s.Encode(ev)
-		require.NoError(t, err)
-		batch = append(batch, r)
-	}
-	return batch
-}
-
 // A connection that breaks in mid-batch leaves none of it behind.
 func TestABatchIsTakenWholeOrNot(t *testing.T) {
 	f := startFake(t)
-	s := mustOpen(t, "addresses: ['"+f.cutter.Addr+"']\nkey: events")
-	require.NoError(t, s.Send(t.Context(), encode(t, s, event.Sample()))) // connected
+	s := sinktest.MustOpen(t, Kind, "addresses: ['"+f.cutter.Addr+"']\nkey: events")
+	require.NoError(t, s.Send(t.Context(), sinktest.Encode(t, s, event.Sample()))) // connected
 	f.cutter.Request(60_000)
-	batch := encode(t, s, sinktest.Kibibyte(100)...)
+	batch := sinktest.Encode(t, s, sinktest.Kibibyte(100)...)
 	require.Error(t, s.Send(t.Context(), batch))
 	entries, err := f.Stream("events")
 	require.NoError(t, err)
@@ -108,8 +81,8 @@ func TestWrongTypeIsTheFaultOfWhoChoseTheKey(t *testing.T) {
 	for key, stops := range map[string]bool{"events": true, "'{{ \"events\" }}'": false} {
 		f := startFake(t)
 		require.NoError(t, f.Set("events", "a text"))
-		s := mustOpen(t, "addresses: ['"+f.Addr()+"']\nkey: "+key)
-		err := s.Send(t.Context(), encode(t, s, event.Sample()))
+		s := sinktest.MustOpen(t, Kind, "addresses: ['"+f.Addr()+"']\nkey: "+key)
+		err := s.Send(t.Context(), sinktest.Encode(t, s, event.Sample()))
 		require.ErrorContains(t, err, `key "events" does not hold what xadd adds to`)
 		assert.Equal(t, stops, sinks.IsStop(err))
 		assert.Equal(t, !stops, sinks.IsPermanent(err))
@@ -120,8 +93,8 @@ func TestWrongCredentialsStopTheReceiver(t *testing.T) {
 	f := startFake(t)
 	f.RequireUserAuth("boat", password)
 	for _, more := range []string{"", "username: boat\npassword: wr0ng-word", "password: wr0ng-word"} {
-		s := mustOpen(t, "addresses: ['"+f.Addr()+"']\nkey: events\n"+more)
-		err := s.Send(t.Context(), encode(t, s, event.Sample()))
+		s := sinktest.MustOpen(t, Kind, "addresses: ['"+f.Addr()+"']\nkey: events\n"+more)
+		err := s.Send(t.Context(), sinktest.Encode(t, s, event.Sample()))
 		require.Error(t, err)
 		assert.True(t, sinks.IsStop(err), "%v", err)
 		assert.NotContains(t, err.Error(), "wr0ng-word")
@@ -130,24 +103,24 @@ func TestWrongCredentialsStopTheReceiver(t *testing.T) {
 
 func TestAServerThatIsDownOrRestartsIsAskedLater(t *testing.T) {
 	f := startFake(t)
-	s := mustOpen(t, "addresses: ['"+f.Addr()+"']\nkey: events")
+	s := sinktest.MustOpen(t, Kind, "addresses: ['"+f.Addr()+"']\nkey: events")
 	f.Close()
-	err := s.Send(t.Context(), encode(t, s, event.Sample()))
+	err := s.Send(t.Context(), sinktest.Encode(t, s, event.Sample()))
 	require.ErrorContains(t, err, "connection refused")
 	assert.False(t, sinks.IsStop(err) || sinks.IsPermanent(err))
 	require.NoError(t, f.Restart())
-	require.NoError(t, s.Send(t.Context(), encode(t, s, event.Sample())))
+	require.NoError(t, s.Send(t.Context(), sinktest.Encode(t, s, event.Sample())))
 	f.Close()
-	require.Error(t, s.Send(t.Context(), encode(t, s, event.Sample())))
+	require.Error(t, s.Send(t.Context(), sinktest.Encode(t, s, event.Sample())))
 	require.NoError(t, f.Restart())
-	require.NoError(t, s.Send(t.Context(), encode(t, s, event.Sample())))
+	require.NoError(t, s.Send(t.Context(), sinktest.Encode(t, s, event.Sample())))
 }
 
 // After a failover behind one address the old connections lead to what is a replica now.
 func TestAConnectionToAReplicaIsGivenUp(t *testing.T) {
 	f := startFake(t)
-	s := mustOpen(t, "addresses: ['"+f.Addr()+"']\nkey: events")
-	require.NoError(t, s.Send(t.Context(), encode(t, s, event.Sample())))
+	s := sinktest.MustOpen(t, Kind, "addresses: ['"+f.Addr()+"']\nkey: events")
+	require.NoError(t, s.Send(t.Context(), sinktest.Encode(t, s, event.Sample())))
 	var old *server.Peer
 	f.refuse = func(peer *server.Peer) string {
 		if old == nil {
@@ -158,10 +131,10 @@ func TestAConnectionToAReplicaIsGivenUp(t *testing.T) {
 		}
 		return "READONLY You can't write against a read only replica."
 	}
-	err := s.Send(t.Context(), encode(t, s, event.Sample()))
+	err := s.Send(t.Context(), sinktest.Encode(t, s, event.Sample()))
 	require.ErrorContains(t, err, "READONLY")
 	require.False(t, sinks.IsStop(err) || sinks.IsPermanent(err))
-	require.NoError(t, s.Send(t.Context(), encode(t, s, event.Sample())))
+	require.NoError(t, s.Send(t.Context(), sinktest.Encode(t, s, event.Sample())))
 }
 
 // Redis 5 and 6 quote in their own way.
@@ -171,8 +144,8 @@ func TestAnUnknownCommandStopsTheReceiver(t *testing.T) {
 		f.refuse = func(*server.Peer) string {
 			return "ERR unknown command " + quote + "XADD" + quote + ", with args beginning with: 'secret-key' "
 		}
-		s := mustOpen(t, "addresses: ['"+f.Addr()+"']\nkey: secret-key")
-		err := s.Send(t.Context(), encode(t, s, event.Sample()))
+		s := sinktest.MustOpen(t, Kind, "addresses: ['"+f.Addr()+"']\nkey: secret-key")
+		err := s.Send(t.Context(), sinktest.Encode(t, s, event.Sample()))
 		require.EqualError(t, err, "send: answered ERR unknown command")
 		assert.True(t, sinks.IsStop(err))
 	}
@@ -180,8 +153,8 @@ func TestAnUnknownCommandStopsTheReceiver(t *testing.T) {
 
 func TestMaxLen(t *testing.T) {
 	f := startFake(t)
-	s := mustOpen(t, "addresses: ['"+f.Addr()+"']\nkey: '{{ .Namespace }}'\nmaxLen: 3")
-	require.NoError(t, s.Send(t.Context(), encode(t, s, sinktest.Kibibyte(10)...)))
+	s := sinktest.MustOpen(t, Kind, "addresses: ['"+f.Addr()+"']\nkey: '{{ .Namespace }}'\nmaxLen: 3")
+	require.NoError(t, s.Send(t.Context(), sinktest.Encode(t, s, sinktest.Kibibyte(10)...)))
 	entries, err := f.Stream("shop")
 	require.NoError(t, err)
 	assert.Len(t, entries, 3)
@@ -196,11 +169,11 @@ func TestTLS(t *testing.T) {
 	ca := filepath.Join(t.TempDir(), "ca.pem")
 	require.NoError(t, os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate.Certificate().Raw}), 0o600))
 
-	s := mustOpen(t, "addresses: ['"+m.Addr()+"']\nkey: events\ntls: {enable: true, caFile: "+ca+"}")
-	require.NoError(t, s.Send(t.Context(), encode(t, s, event.Sample())))
+	s := sinktest.MustOpen(t, Kind, "addresses: ['"+m.Addr()+"']\nkey: events\ntls: {enable: true, caFile: "+ca+"}")
+	require.NoError(t, s.Send(t.Context(), sinktest.Encode(t, s, event.Sample())))
 
-	strict := mustOpen(t, "addresses: ['"+m.Addr()+"']\nkey: events\ntls: {enable: true}")
-	err := strict.Send(t.Context(), encode(t, strict, event.Sample()))
+	strict := sinktest.MustOpen(t, Kind, "addresses: ['"+m.Addr()+"']\nkey: events\ntls: {enable: true}")
+	err := strict.Send(t.Context(), sinktest.Encode(t, strict, event.Sample()))
 	require.ErrorContains(t, err, "not trusted")
 	assert.True(t, sinks.IsStop(err))
 }
@@ -208,14 +181,14 @@ func TestTLS(t *testing.T) {
 // A cluster of one node; nothing is redirected.
 func TestCluster(t *testing.T) {
 	f := startFake(t)
-	s := mustOpen(t, "addresses: ['"+f.Addr()+"']\nkey: events\ncluster: true")
-	require.NoError(t, s.Send(t.Context(), encode(t, s, sinktest.Kibibyte(10)...)))
+	s := sinktest.MustOpen(t, Kind, "addresses: ['"+f.Addr()+"']\nkey: events\ncluster: true")
+	require.NoError(t, s.Send(t.Context(), sinktest.Encode(t, s, sinktest.Kibibyte(10)...)))
 	entries, err := f.Stream("events")
 	require.NoError(t, err)
 	assert.Len(t, entries, 10)
 	f.Script(sinktest.Answer{Outcome: sinktest.Unavailable})
 	before := f.Attempts()
-	require.Error(t, s.Send(t.Context(), encode(t, s, event.Sample())))
+	require.Error(t, s.Send(t.Context(), sinktest.Encode(t, s, event.Sample())))
 	assert.Equal(t, before+1, f.Attempts(), "one attempt")
 }
 
@@ -223,8 +196,8 @@ func TestCluster(t *testing.T) {
 func TestOneAttemptWhileTheServerStarts(t *testing.T) {
 	for _, more := range []string{"", "cluster: true"} {
 		m := miniredis.RunT(t)
-		s := mustOpen(t, "addresses: ['"+m.Addr()+"']\nkey: events\n"+more)
-		require.NoError(t, s.Send(t.Context(), encode(t, s, event.Sample())))
+		s := sinktest.MustOpen(t, Kind, "addresses: ['"+m.Addr()+"']\nkey: events\n"+more)
+		require.NoError(t, s.Send(t.Context(), sinktest.Encode(t, s, event.Sample())))
 		var attempts atomic.Int64
 		m.Server().SetPreHook(func(peer *server.Peer, command string, _ ...string) bool {
 			if strings.EqualFold(command, "MULTI") {
@@ -233,7 +206,7 @@ func TestOneAttemptWhileTheServerStarts(t *testing.T) {
 			peer.WriteError("LOADING Redis is loading the dataset in memory")
 			return true
 		})
-		require.ErrorContains(t, s.Send(t.Context(), encode(t, s, event.Sample())), "LOADING")
+		require.ErrorContains(t, s.Send(t.Context(), sinktest.Encode(t, s, event.Sample())), "LOADING")
 		assert.Equal(t, int64(1), attempts.Load())
 	}
 }
@@ -254,13 +227,13 @@ func TestFewAttemptsToConnect(t *testing.T) {
 		}
 	}()
 	t.Cleanup(func() { _ = l.Close() })
-	s := mustOpen(t, "addresses: ['"+l.Addr().String()+"']\nkey: events\ntls: {enable: true}")
-	require.Error(t, s.Send(t.Context(), encode(t, s, event.Sample())))
+	s := sinktest.MustOpen(t, Kind, "addresses: ['"+l.Addr().String()+"']\nkey: events\ntls: {enable: true}")
+	require.Error(t, s.Send(t.Context(), sinktest.Encode(t, s, event.Sample())))
 	assert.Less(t, connections.Load(), int64(5))
 }
 
 func TestAnEmptyKeyIsADeadLetter(t *testing.T) {
-	s := mustOpen(t, "addresses: ['h:1']\nkey: '{{ .InvolvedObject.Labels.x | default \"\" }}'")
+	s := sinktest.MustOpen(t, Kind, "addresses: ['h:1']\nkey: '{{ .InvolvedObject.Labels.x | default \"\" }}'")
 	_, err := s.Encode(event.Sample())
 	require.EqualError(t, err, "line 2, column 6: key, as rendered for this event, is empty")
 }
@@ -270,8 +243,8 @@ func TestTimeoutBoundsAnAttemptAndCutsItsConnection(t *testing.T) {
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = l.Close() })
-	s := mustOpen(t, "addresses: ['"+l.Addr().String()+"']\nkey: events\ntimeout: 50ms")
-	require.ErrorContains(t, s.Send(t.Context(), encode(t, s, event.Sample())), "no answer within 50ms")
+	s := sinktest.MustOpen(t, Kind, "addresses: ['"+l.Addr().String()+"']\nkey: events\ntimeout: 50ms")
+	require.ErrorContains(t, s.Send(t.Context(), sinktest.Encode(t, s, event.Sample())), "no answer within 50ms")
 	c, err := l.Accept()
 	require.NoError(t, err)
 	require.NoError(t, c.SetReadDeadline(time.Now().Add(time.Minute))) // a guard against hanging

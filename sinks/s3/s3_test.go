@@ -2,14 +2,12 @@ package s3
 
 import (
 	"fmt"
-	"io"
 	"net/http"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.yaml.in/yaml/v3"
 
 	"github.com/packetboat/packetboat/core/event"
 	"github.com/packetboat/packetboat/sinks"
@@ -63,7 +61,7 @@ func TestConformance(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := sinktest.Harness{
-				EventOfSize:   eventOfSize,
+				EventOfSize:   sinktest.EventOfSize,
 				Golden:        "testdata/" + name,
 				Secrets:       []string{accessKey, secretKey},
 				NoRefusal:     "a bucket takes any bytes: what it calls bad are the settings",
@@ -83,44 +81,6 @@ func TestConformance(t *testing.T) {
 	}
 }
 
-// eventOfSize trusts that a longer message makes a line as much longer: to make
-// sure of it with lines of megabytes takes long.
-func eventOfSize(t *testing.T, s sinks.Sink, bytes int) *event.Event {
-	t.Helper()
-	ev := event.Sample()
-	ev.Message = "x"
-	r, err := s.Encode(ev)
-	require.NoError(t, err)
-	ev.Message = strings.Repeat("x", 1+bytes-len(r.Body))
-	return ev
-}
-
-func openConfig(t *testing.T, config string) (sinks.Sink, error) {
-	t.Helper()
-	c := Kind.NewConfig()
-	require.NoError(t, yaml.Unmarshal([]byte(config), c))
-	return Kind.Open(t.Context(), c, sinktest.Env(io.Discard))
-}
-
-func mustOpen(t *testing.T, config string) sinks.Sink {
-	t.Helper()
-	s, err := openConfig(t, config)
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = s.Close(t.Context()) })
-	return s
-}
-
-func send(t *testing.T, s sinks.Sink, events ...*event.Event) error {
-	t.Helper()
-	var batch []sinks.Record
-	for _, ev := range events {
-		r, err := s.Encode(ev)
-		require.NoError(t, err)
-		batch = append(batch, r)
-	}
-	return s.Send(t.Context(), batch)
-}
-
 func TestConfigSaysWhatIsWrong(t *testing.T) {
 	for config, want := range map[string]string{
 		"{}":                                "bucket: is missing",
@@ -130,7 +90,7 @@ func TestConfigSaysWhatIsWrong(t *testing.T) {
 		"{bucket: b, partition: year}":      `partition: want hour, day or none, got "year"`,
 		"{bucket: b, accessKeyID: x}":       "accessKeyID and secretAccessKey belong together",
 	} {
-		_, err := openConfig(t, config)
+		_, err := sinktest.Open(t, Kind, config)
 		assert.ErrorContains(t, err, want, config)
 	}
 }
@@ -152,7 +112,7 @@ func TestNoAnswerIsALinesFault(t *testing.T) {
 			_, _ = fmt.Fprintf(w, "<Error><Code>%s</Code><Message>m</Message></Error>", code)
 			return true
 		})
-		err := send(t, mustOpen(t, configOf(s.URL)), event.Sample())
+		err := sinktest.Send(t, sinktest.MustOpen(t, Kind, configOf(s.URL)), event.Sample())
 		require.ErrorContains(t, err, "put object into bucket boats: "+code)
 		assert.Equal(t, test.stops, sinks.IsStop(err), code)
 		assert.False(t, sinks.IsPermanent(err), code)
@@ -166,9 +126,9 @@ func TestWhatIsSent(t *testing.T) {
 		seen = r
 		return sinktest.ObjectLines(t, r.URL.Path, body)
 	})
-	sink := mustOpen(t, configOf(s.URL)+"storageClass: GLACIER_IR\nsse: {type: 'aws:kms', kmsKeyID: alias/boats}\nprefix: k8s\n")
+	sink := sinktest.MustOpen(t, Kind, configOf(s.URL)+"storageClass: GLACIER_IR\nsse: {type: 'aws:kms', kmsKeyID: alias/boats}\nprefix: k8s\n")
 	ev := event.Sample()
-	require.NoError(t, send(t, sink, ev))
+	require.NoError(t, sinktest.Send(t, sink, ev))
 	assert.True(t, strings.HasPrefix(seen.URL.Path, "/boats/k8s/date="+ev.Time().Format("2006-01-02")+"/hour="), seen.URL.Path)
 	assert.Equal(t, "GLACIER_IR", seen.Header.Get("X-Amz-Storage-Class"))
 	assert.Equal(t, "aws:kms", seen.Header.Get("X-Amz-Server-Side-Encryption"))

@@ -142,7 +142,7 @@ func TestHostileText(t *testing.T) {
 // bodies are all texts of what Slack is sent about an event, without those of JSON.
 func bodies(t *testing.T, ev *event.Event) (texts []string) {
 	t.Helper()
-	s, err := openConfig(t, "token: xoxb-test\n"+everything)
+	s, err := sinktest.Open(t, Kind, "token: xoxb-test\n"+everything)
 	require.NoError(t, err)
 	r, err := s.Encode(ev)
 	require.NoError(t, err)
@@ -194,7 +194,7 @@ func TestDigestsKeepTheNumberOfBlocks(t *testing.T) {
 	for i := range 200 {
 		d.Groups = append(d.Groups, sinks.Group{By: []sinks.GroupField{{Value: fmt.Sprint(i)}}, Count: 1})
 	}
-	s, err := openConfig(t, "{token: xoxb-test, channel: c}")
+	s, err := sinktest.Open(t, Kind, "{token: xoxb-test, channel: c}")
 	require.NoError(t, err)
 	r, err := s.(sinks.Digester).EncodeDigest(d)
 	require.NoError(t, err)
@@ -210,7 +210,7 @@ func answers(t *testing.T, config, answer string) error {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, answer) }))
 	t.Cleanup(server.Close)
-	s, err := openConfig(t, "token: xoxb-test\napiURL: "+server.URL+"\n"+config)
+	s, err := sinktest.Open(t, Kind, "token: xoxb-test\napiURL: "+server.URL+"\n"+config)
 	require.NoError(t, err)
 	r, err := s.Encode(event.Sample())
 	require.NoError(t, err)
@@ -261,7 +261,7 @@ func TestWhoRepeatsTheTokenDoesNotGetItIntoTheLog(t *testing.T) {
 		_, _ = io.WriteString(w, "cannot pass on "+r.PostFormValue("token"))
 	}))
 	t.Cleanup(server.Close)
-	s, err := openConfig(t, "{token: "+token+", channel: c, apiURL: '"+server.URL+"'}")
+	s, err := sinktest.Open(t, Kind, "{token: "+token+", channel: c, apiURL: '"+server.URL+"'}")
 	require.NoError(t, err)
 	r, err := s.Encode(event.Sample())
 	require.NoError(t, err)

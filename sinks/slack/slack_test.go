@@ -9,10 +9,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.yaml.in/yaml/v3"
 
 	"github.com/packetboat/packetboat/core/event"
-	"github.com/packetboat/packetboat/sinks"
 	"github.com/packetboat/packetboat/sinks/sinktest"
 )
 
@@ -165,16 +163,9 @@ func TestRequestsPerThousand(t *testing.T) {
 	assert.Equal(t, 1000, sinktest.RequestsPerThousand(t, bot(t, "")), "a message for each: a digest is for fewer")
 }
 
-func openConfig(t *testing.T, config string) (sinks.Sink, error) {
-	t.Helper()
-	c := Kind.NewConfig()
-	require.NoError(t, yaml.Unmarshal([]byte(config), c))
-	return Kind.Open(t.Context(), c, sinktest.Env(io.Discard))
-}
-
 func encode(t *testing.T, config string, ev *event.Event) (message, error) {
 	t.Helper()
-	s, err := openConfig(t, "token: x\n"+config)
+	s, err := sinktest.Open(t, Kind, "token: x\n"+config)
 	require.NoError(t, err, config)
 	r, err := s.Encode(ev)
 	var m message
@@ -199,7 +190,7 @@ func TestConfigSaysWhatIsWrong(t *testing.T) {
 		"{token: a, channel: c, tls: {caFile: /not/there}}":    "tls: caFile: open /not/there: no such file or directory",
 		"{token: a, fallbackChannel: c, thread: object, x: 1}": "",
 	} {
-		_, err := openConfig(t, config)
+		_, err := sinktest.Open(t, Kind, config)
 		if want == "" {
 			assert.NoError(t, err, config)
 			continue
@@ -210,7 +201,7 @@ func TestConfigSaysWhatIsWrong(t *testing.T) {
 		"channel: '{{ .Nope }}'", "channel: c\nmessage: '{{ .Nope }}'", "channel: c\nfields: {a: '{{ .Nope }}'}",
 		"channel: c\nblocks: [{text: '{{ .Nope }}'}]", "channel: c\ncolor: '{{ .Nope }}'",
 	} {
-		_, err := openConfig(t, "token: x\n"+config)
+		_, err := sinktest.Open(t, Kind, "token: x\n"+config)
 		assert.ErrorContains(t, err, "line ", config)
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/packetboat/packetboat/core/event"
 	"github.com/packetboat/packetboat/sinks"
+	"github.com/packetboat/packetboat/sinks/sinktest"
 )
 
 // forum is a Slack that keeps what was a reply to what.
@@ -47,7 +48,7 @@ func TestThreads_DS31(t *testing.T) {
 	f := &forum{}
 	server := httptest.NewServer(f)
 	t.Cleanup(server.Close)
-	s, err := openConfig(t, "{token: xoxb-test, channel: '#{{ .Namespace }}', thread: object, apiURL: '"+server.URL+"'}")
+	s, err := sinktest.Open(t, Kind, "{token: xoxb-test, channel: '#{{ .Namespace }}', thread: object, apiURL: '"+server.URL+"'}")
 	require.NoError(t, err)
 	post := func(ev *event.Event) error {
 		r, err := s.Encode(ev)

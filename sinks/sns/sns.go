@@ -113,15 +113,12 @@ func (s *sink) Send(ctx context.Context, batch []sinks.Record) error {
 	if !s.config.isFIFO() {
 		return send(batch)
 	}
-	groups := make([]string, len(batch))
-	for i, r := range batch {
-		around, err := s.envelope(r.Event)
-		if err != nil {
-			return sinks.Permanent(err)
-		}
-		groups[i] = around.group
-	}
-	return awsclient.InGroups(batch, groups, send)
+	return awsclient.InGroups(batch, s.group, send)
+}
+
+func (s *sink) group(ev *event.Event) (string, error) {
+	around, err := s.envelope(ev)
+	return around.group, err
 }
 
 func (s *sink) send(ctx context.Context, batch []sinks.Record) error {

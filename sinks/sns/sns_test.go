@@ -2,7 +2,6 @@ package sns
 
 import (
 	"fmt"
-	"io"
 	"net/url"
 	"slices"
 	"strconv"
@@ -11,10 +10,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.yaml.in/yaml/v3"
 
 	"github.com/packetboat/packetboat/core/event"
-	"github.com/packetboat/packetboat/sinks"
 	"github.com/packetboat/packetboat/sinks/sinktest"
 )
 
@@ -129,13 +126,6 @@ func TestRequestsPerThousand(t *testing.T) {
 	assert.Equal(t, 100, sinktest.RequestsPerThousand(t, harness("events", "").Start(t)))
 }
 
-func openConfig(t *testing.T, config string) (sinks.Sink, error) {
-	t.Helper()
-	c := Kind.NewConfig()
-	require.NoError(t, yaml.Unmarshal([]byte(config), c))
-	return Kind.Open(t.Context(), c, sinktest.Env(io.Discard))
-}
-
 func TestConfigSaysWhatIsWrong(t *testing.T) {
 	const topic = "topicARN: arn:aws:sns:eu-central-1:1:t\n"
 	for config, want := range map[string]string{
@@ -146,11 +136,11 @@ func TestConfigSaysWhatIsWrong(t *testing.T) {
 		topic + "attributes: {AWS.x: y}": `line 2, column 21: attributes: "AWS.x" is not a name that SNS takes`,
 		topic + "attributes: {a: 1, b: 1, c: 1, d: 1, e: 1, f: 1, g: 1, h: 1, i: 1, j: 1}": "attributes: 10 are more than 9",
 	} {
-		_, err := openConfig(t, config)
+		_, err := sinktest.Open(t, Kind, config)
 		assert.EqualError(t, err, want, config)
 	}
 	for _, key := range []string{"subject: '{{ .Nope }}'", "messageGroupID: '{{ .Nope }}'", "attributes: {a: '{{ .Nope }}'}", "layout: {a: '{{ .Nope }}'}"} {
-		_, err := openConfig(t, topic+key)
+		_, err := sinktest.Open(t, Kind, topic+key)
 		assert.ErrorContains(t, err, "line 2", key)
 	}
 }
@@ -159,7 +149,7 @@ func TestEnvelope_DS24(t *testing.T) {
 	ev := event.Sample()
 	ev.Message = "Grüße\r\nX-Header: \x00yes " + strings.Repeat("x", 300)
 	ev.Reason = ""
-	s, err := openConfig(t, "topicARN: arn:aws:sns:eu-central-1:1:t.fifo\nsubject: '{{ .Message }}'\n"+
+	s, err := sinktest.Open(t, Kind, "topicARN: arn:aws:sns:eu-central-1:1:t.fifo\nsubject: '{{ .Message }}'\n"+
 		"attributes: {reason: '{{ .Reason }}', message: '{{ .Message }}', ns: '{{ .Namespace }}'}\nmessageGroupID: '{{ .Namespace }}'")
 	require.NoError(t, err)
 	assert.Equal(t, "eu-central-1", s.(*sink).config.AWS.Region, "the topic's")

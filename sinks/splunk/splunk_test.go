@@ -77,20 +77,9 @@ func TestRequestsPerThousand(t *testing.T) {
 	assert.Equal(t, 2, sinktest.RequestsPerThousand(t, harness("").Start(t)))
 }
 
-func openConfig(t *testing.T, config string) (sinks.Sink, error) {
-	t.Helper()
-	c := Kind.NewConfig()
-	require.NoError(t, yaml.Unmarshal([]byte(config), c))
-	s, err := Kind.Open(t.Context(), c, sinktest.Env(io.Discard))
-	if err == nil {
-		t.Cleanup(func() { _ = s.Close(t.Context()) })
-	}
-	return s, err
-}
-
 func send(ctx context.Context, t *testing.T, url, config string) error {
 	t.Helper()
-	s, err := openConfig(t, "url: "+url+"\ntoken: "+token+"\n"+config)
+	s, err := sinktest.Open(t, Kind, "url: "+url+"\ntoken: "+token+"\n"+config)
 	require.NoError(t, err)
 	r, err := s.Encode(event.Sample())
 	require.NoError(t, err)
@@ -192,7 +181,7 @@ func TestATokenWithoutAckStops(t *testing.T) {
 }
 
 func TestTheEnvelope(t *testing.T) {
-	s, err := openConfig(t, "url: http://h\ntoken: t\nindex: i\nfields: {team: '{{ .Namespace }}', none: '{{ with .Series }}{{ end }}'}")
+	s, err := sinktest.Open(t, Kind, "url: http://h\ntoken: t\nindex: i\nfields: {team: '{{ .Namespace }}', none: '{{ with .Series }}{{ end }}'}")
 	require.NoError(t, err)
 	r, err := s.Encode(event.Sample())
 	require.NoError(t, err)
@@ -238,10 +227,10 @@ func TestConfigSaysWhatIsWrong(t *testing.T) {
 		"url: https://h\ntoken: t\nfields: {packetboat_id: x}":     "line 3, column 25: fields: packetboat_id is the event's ID",
 		"url: https://h\ntoken: t\ntls: {caFile: /does/not/exist}": "tls: caFile: open /does/not/exist: no such file or directory",
 	} {
-		_, err := openConfig(t, config)
+		_, err := sinktest.Open(t, Kind, config)
 		assert.EqualError(t, err, want, config)
 	}
-	_, err := openConfig(t, "url: https://h\ntoken: t\nsource: '{{ .Nope }}'")
+	_, err := sinktest.Open(t, Kind, "url: https://h\ntoken: t\nsource: '{{ .Nope }}'")
 	assert.True(t, strings.HasPrefix(err.Error(), "source: "), err)
 }
 

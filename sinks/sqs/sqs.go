@@ -96,14 +96,7 @@ func (s *sink) Send(ctx context.Context, batch []sinks.Record) error {
 	if !s.config.isFIFO() {
 		return send(batch)
 	}
-	groups := make([]string, len(batch))
-	for i, r := range batch {
-		var err error
-		if groups[i], err = s.group(r.Event); err != nil {
-			return sinks.Permanent(err)
-		}
-	}
-	return awsclient.InGroups(batch, groups, send)
+	return awsclient.InGroups(batch, s.group, send)
 }
 
 func (s *sink) send(ctx context.Context, batch []sinks.Record) error {

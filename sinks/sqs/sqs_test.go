@@ -17,7 +17,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.yaml.in/yaml/v3"
 
 	"github.com/packetboat/packetboat/core/event"
 	"github.com/packetboat/packetboat/sinks"
@@ -115,13 +114,6 @@ func TestRequestsPerThousand(t *testing.T) {
 	assert.Equal(t, 100, sinktest.RequestsPerThousand(t, harness("events", "").Start(t)))
 }
 
-func openConfig(t *testing.T, config string) (sinks.Sink, error) {
-	t.Helper()
-	c := Kind.NewConfig()
-	require.NoError(t, yaml.Unmarshal([]byte(config), c))
-	return Kind.Open(t.Context(), c, sinktest.Env(io.Discard))
-}
-
 func TestConfigSaysWhatIsWrong(t *testing.T) {
 	for config, want := range map[string]string{
 		"{}":                                     "queueName: is missing",
@@ -129,10 +121,10 @@ func TestConfigSaysWhatIsWrong(t *testing.T) {
 		"{queueURL: q}":                          "queueURL: want a URL that begins with http:// or https://",
 		"{queueURL: 'http://h/q', accountID: 1}": "accountID: is of use beside queueName only",
 	} {
-		_, err := openConfig(t, config)
+		_, err := sinktest.Open(t, Kind, config)
 		assert.EqualError(t, err, want, config)
 	}
-	_, err := openConfig(t, "{queueName: a, messageGroupID: '{{ .Nope }}'}")
+	_, err := sinktest.Open(t, Kind, "{queueName: a, messageGroupID: '{{ .Nope }}'}")
 	assert.ErrorContains(t, err, "messageGroupID: line 1")
 }
 
@@ -172,7 +164,7 @@ func TestTheNameIsLookedUpByTheFirstSend_DS23(t *testing.T) {
 		_, _ = io.WriteString(w, `{"QueueUrl":"https://sqs.us-east-1.amazonaws.com/42/events"}`)
 	}))
 	t.Cleanup(server.Close)
-	s, err := openConfig(t, "queueName: events\naccountID: 42\n"+sinktest.AWSAccess(server.URL))
+	s, err := sinktest.Open(t, Kind, "queueName: events\naccountID: 42\n"+sinktest.AWSAccess(server.URL))
 	require.NoError(t, err)
 	assert.Zero(t, lookups.Load(), "Open touches no network")
 	r, err := s.Encode(event.Sample())
@@ -196,7 +188,7 @@ func TestFIFO_DS23(t *testing.T) {
 		"{queueName: a, messageGroupID: '{{ .Reason }}'}":            "BackOff",
 		"{queueName: a.fifo, messageGroupID: '{{ .GenerateName }}'}": "events",
 	} {
-		s, err := openConfig(t, config)
+		s, err := sinktest.Open(t, Kind, config)
 		require.NoError(t, err)
 		r, err := s.Encode(event.Sample())
 		require.NoError(t, err)

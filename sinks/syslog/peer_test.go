@@ -115,8 +115,8 @@ func TestWithoutConfirm(t *testing.T) {
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = l.Close() })
-	s := mustOpen(t, "network: tcp\naddress: "+l.Addr().String()+"\nconfirm: false")
-	batch := encode(t, s, sinktest.Kibibyte(1)...)
+	s := sinktest.MustOpen(t, Kind, "network: tcp\naddress: "+l.Addr().String()+"\nconfirm: false")
+	batch := sinktest.Encode(t, s, sinktest.Kibibyte(1)...)
 	want := append(bytes.Clone(batch[0].Body), '\n')
 	got := make([]byte, len(want))
 	read := func(c net.Conn) {

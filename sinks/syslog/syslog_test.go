@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/tls"
 	"encoding/pem"
-	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -18,7 +17,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.yaml.in/yaml/v3"
 
 	"github.com/packetboat/packetboat/core/event"
 	"github.com/packetboat/packetboat/sinks"
@@ -84,48 +82,22 @@ func counted(all []byte) [][]byte {
 	return out
 }
 
-func openConfig(t *testing.T, config string) (sinks.Sink, error) {
-	t.Helper()
-	c := Kind.NewConfig()
-	require.NoError(t, yaml.Unmarshal([]byte(config), c))
-	return Kind.Open(t.Context(), c, sinktest.Env(io.Discard))
-}
-
-func mustOpen(t *testing.T, config string) sinks.Sink {
-	t.Helper()
-	s, err := openConfig(t, config)
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = s.Close(t.Context()) })
-	return s
-}
-
-func encode(t *testing.T, s sinks.Sink, events ...*event.Event) []sinks.Record {
-	t.Helper()
-	var batch []sinks.Record
-	for _, ev := range events {
-		r, err := s.Encode(ev)
-		require.NoError(t, err)
-		batch = append(batch, r)
-	}
-	return batch
-}
-
 // Upstream's severity is 0 for every event: emergency.
 func TestSeverityComesFromTheType_DS35(t *testing.T) {
 	for format, head := range map[string]string{rfc3164: "<%>2026-01-02T03:04:05Z ", rfc5424: "<%>1 2026-01-02T03:04:05.678000Z "} {
 		for kind, priority := range map[string]string{"Warning": "132", "Normal": "134", "Other": "133"} {
-			s := mustOpen(t, "format: "+format+"\nnetwork: udp\naddress: h:514")
+			s := sinktest.MustOpen(t, Kind, "format: "+format+"\nnetwork: udp\naddress: h:514")
 			ev := event.Sample()
 			ev.Type = kind
 			ev.Series = nil
 			ev.LastTimestamp.Time = time.Date(2026, 1, 2, 3, 4, 5, 678000000, time.UTC)
-			body := string(encode(t, s, ev)[0].Body)
+			body := string(sinktest.Encode(t, s, ev)[0].Body)
 			want := strings.Replace(head, "%", priority, 1)
 			assert.True(t, strings.HasPrefix(body, want), "want %q, got %.60q", want, body)
 		}
 	}
-	s := mustOpen(t, "facility: daemon")
-	assert.True(t, bytes.HasPrefix(encode(t, s, sinktest.Events()[0].Event)[0].Body, []byte("<28>Feb 28 23:59:58 packetboat: {")))
+	s := sinktest.MustOpen(t, Kind, "facility: daemon")
+	assert.True(t, bytes.HasPrefix(sinktest.Encode(t, s, sinktest.Events()[0].Event)[0].Body, []byte("<28>Feb 28 23:59:58 packetboat: {")))
 }
 
 // message is RFC 5424, section 6.
@@ -133,10 +105,10 @@ var message = regexp.MustCompile(`^<\d{1,3}>1 \S+ [!-~]{1,255} [!-~]{1,48} [!-~]
 	`\[k8s@32473( [!-~]{1,32}="(?:[^"\\\]\x00-\x1f]|\\["\\\]])*")+\] \{`)
 
 func TestHostileTextStaysInItsField_DS35(t *testing.T) {
-	s := mustOpen(t, "network: udp\naddress: h:514\nformat: rfc5424\nhostname: '{{ .Reason }}'\n"+
+	s := sinktest.MustOpen(t, Kind, "network: udp\naddress: h:514\nformat: rfc5424\nhostname: '{{ .Reason }}'\n"+
 		"structuredData: {a: '{{ .Message }}', b: '{{ .Reason }}'}")
 	for _, c := range sinktest.Events() {
-		body := encode(t, s, c.Event)[0].Body
+		body := sinktest.Encode(t, s, c.Event)[0].Body
 		assert.Regexp(t, message, string(body[:min(len(body), 400_000)]), c.Name)
 		assert.NotContains(t, string(body), "\n", c.Name)
 	}
@@ -156,14 +128,14 @@ func TestStructuredDataReplacesTheDefault(t *testing.T) {
 		"structuredData: {}":                 `.101"] {`,
 		"structuredData: {a: '{{ .Type }}'}": `.101" a="Warning"] {`,
 	} {
-		s := mustOpen(t, "network: udp\naddress: h:514\nformat: rfc5424\n"+strings.TrimPrefix(config, "{}"))
-		assert.Contains(t, string(encode(t, s, sinktest.Events()[0].Event)[0].Body), want, config)
+		s := sinktest.MustOpen(t, Kind, "network: udp\naddress: h:514\nformat: rfc5424\n"+strings.TrimPrefix(config, "{}"))
+		assert.Contains(t, string(sinktest.Encode(t, s, sinktest.Events()[0].Event)[0].Body), want, config)
 	}
 }
 
 func TestALayoutIsTheMessage_DS35(t *testing.T) {
-	s := mustOpen(t, "network: udp\naddress: h:514\nlayout: {r: '{{ .Reason }}'}\ntag: boat")
-	assert.True(t, bytes.HasSuffix(encode(t, s, event.Sample())[0].Body, []byte(` boat: {"r":"BackOff"}`)))
+	s := sinktest.MustOpen(t, Kind, "network: udp\naddress: h:514\nlayout: {r: '{{ .Reason }}'}\ntag: boat")
+	assert.True(t, bytes.HasSuffix(sinktest.Encode(t, s, event.Sample())[0].Body, []byte(` boat: {"r":"BackOff"}`)))
 }
 
 func TestDatagrams(t *testing.T) {
@@ -177,8 +149,8 @@ func TestDatagrams(t *testing.T) {
 			conn, err := new(net.ListenConfig).ListenPacket(t.Context(), listens, address)
 			require.NoError(t, err)
 			defer func() { assert.NoError(t, conn.Close()) }()
-			s := mustOpen(t, "network: '"+network+"'\naddress: "+conn.LocalAddr().String())
-			batch := encode(t, s, sinktest.Kibibyte(3)...)
+			s := sinktest.MustOpen(t, Kind, "network: '"+network+"'\naddress: "+conn.LocalAddr().String())
+			batch := sinktest.Encode(t, s, sinktest.Kibibyte(3)...)
 			require.NoError(t, s.Send(t.Context(), batch))
 			buffer := make([]byte, 1<<16)
 			for _, r := range batch {
@@ -189,7 +161,7 @@ func TestDatagrams(t *testing.T) {
 			}
 			huge := event.Sample()
 			huge.Message = strings.Repeat("x", 8<<20)
-			err = s.Send(t.Context(), encode(t, s, huge))
+			err = s.Send(t.Context(), sinktest.Encode(t, s, huge))
 			require.Error(t, err)
 			assert.True(t, sinks.IsPermanent(err), "%v", err)
 		})
@@ -209,14 +181,14 @@ func TestTLSAndUnix(t *testing.T) {
 	local := sinktest.NewStreamService(t, socket, counted)
 
 	for service, more := range map[*sinktest.StreamService]string{encrypted: "network: tls\ntls: {caFile: " + ca + "}", local: "network: unix"} {
-		s := mustOpen(t, "format: rfc5424\naddress: "+service.Addr+"\n"+more)
+		s := sinktest.MustOpen(t, Kind, "format: rfc5424\naddress: "+service.Addr+"\n"+more)
 		for range 2 {
-			require.NoError(t, s.Send(t.Context(), encode(t, s, sinktest.Kibibyte(100)...)))
+			require.NoError(t, s.Send(t.Context(), sinktest.Encode(t, s, sinktest.Kibibyte(100)...)))
 		}
 		assert.Len(t, service.Deliveries(), 200)
 	}
-	strict := mustOpen(t, "network: tls\naddress: "+encrypted.Addr)
-	err = strict.Send(t.Context(), encode(t, strict, event.Sample()))
+	strict := sinktest.MustOpen(t, Kind, "network: tls\naddress: "+encrypted.Addr)
+	err = strict.Send(t.Context(), sinktest.Encode(t, strict, event.Sample()))
 	require.ErrorContains(t, err, "not trusted")
 	assert.True(t, sinks.IsStop(err))
 }
@@ -235,9 +207,9 @@ func TestConfigSaysWhatIsWrong(t *testing.T) {
 		{"timeout: 0s", "timeout: want more than 0, got 0s"},
 		{"network: tls\naddress: h:1\ntls: {certFile: x}", "tls: certFile is set without keyFile"},
 	} {
-		_, err := openConfig(t, tc.config)
+		_, err := sinktest.Open(t, Kind, tc.config)
 		assert.EqualError(t, err, tc.want, tc.config)
 	}
-	_, err := openConfig(t, "facility: nobody")
+	_, err := sinktest.Open(t, Kind, "facility: nobody")
 	assert.ErrorContains(t, err, "facility: want one of kern, user,")
 }

@@ -41,7 +41,7 @@ func TestHostileText(t *testing.T) {
 			requireHarmless(t, name+": "+config, encode(t, "endpoint: http://h\n"+config, ev))
 			d := sinktest.Digests()[0].Digest
 			d.Groups[0].Newest, d.Groups[0].By[3].Value, d.Newest = ev, ev.Reason, ev
-			r, err := mustOpen(t, "endpoint: http://h\n"+config).(sinks.Digester).EncodeDigest(d)
+			r, err := sinktest.MustOpen(t, Kind, "endpoint: http://h\n"+config).(sinks.Digester).EncodeDigest(d)
 			require.NoError(t, err)
 			requireHarmless(t, name+": digest: "+config, string(r.Body))
 		}

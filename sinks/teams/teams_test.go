@@ -110,24 +110,9 @@ func TestRequestsPerThousand(t *testing.T) {
 	assert.Equal(t, 1000, sinktest.RequestsPerThousand(t, harness(workflows, "").Start(t)))
 }
 
-func openConfig(t *testing.T, config string) (sinks.Sink, error) {
-	t.Helper()
-	c := Kind.NewConfig()
-	require.NoError(t, yaml.Unmarshal([]byte(config), c))
-	return Kind.Open(t.Context(), c, sinktest.Env(io.Discard))
-}
-
-func mustOpen(t *testing.T, config string) sinks.Sink {
-	t.Helper()
-	s, err := openConfig(t, config)
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = s.Close(t.Context()) })
-	return s
-}
-
 func encode(t *testing.T, config string, ev *event.Event) string {
 	t.Helper()
-	r, err := mustOpen(t, config).Encode(ev)
+	r, err := sinktest.MustOpen(t, Kind, config).Encode(ev)
 	require.NoError(t, err)
 	return string(r.Body)
 }
@@ -140,7 +125,7 @@ func answering(t *testing.T, config string, status int, body string) error {
 		_, _ = io.WriteString(w, body)
 	}))
 	t.Cleanup(server.Close)
-	s := mustOpen(t, "endpoint: "+server.URL+"\n"+config)
+	s := sinktest.MustOpen(t, Kind, "endpoint: "+server.URL+"\n"+config)
 	r, err := s.Encode(event.Sample())
 	require.NoError(t, err)
 	return s.Send(t.Context(), []sinks.Record{r})
@@ -149,7 +134,7 @@ func answering(t *testing.T, config string, status int, body string) error {
 func TestANetworkErrorIsAnError_DS5(t *testing.T) {
 	server := httptest.NewServer(http.NotFoundHandler())
 	server.Close()
-	s := mustOpen(t, "endpoint: "+server.URL)
+	s := sinktest.MustOpen(t, Kind, "endpoint: "+server.URL)
 	r, err := s.Encode(event.Sample())
 	require.NoError(t, err)
 	err = s.Send(t.Context(), []sinks.Record{r})
@@ -184,7 +169,7 @@ func TestHeadersAreTemplatesAndTheTransportIsItsOwn_DS8_DS1(t *testing.T) {
 		w.WriteHeader(http.StatusAccepted)
 	}))
 	t.Cleanup(server.Close)
-	s := mustOpen(t, "endpoint: "+server.URL+"\ntls: {insecureSkipVerify: true}\nheaders: {X-Reason: '{{ .Reason }}', x-ms-client-tracking-id: mine}")
+	s := sinktest.MustOpen(t, Kind, "endpoint: "+server.URL+"\ntls: {insecureSkipVerify: true}\nheaders: {X-Reason: '{{ .Reason }}', x-ms-client-tracking-id: mine}")
 	ev := event.Sample()
 	ev.Reason = "a\r\nX-Injected: yes"
 	r, err := s.Encode(ev)
@@ -259,7 +244,7 @@ func TestConfigErrors(t *testing.T) {
 		"endpoint: http://h\nformat: workflows\nlayout: a\ncard: {type: AdaptiveCard}": "line 4, column 7: card: cannot be set beside layout",
 		"endpoint: http://h\nlayout: '{{ .reason }}'":                                  "line 2, column 13: template: field .reason does not exist: did you mean .Reason?",
 	} {
-		_, err := openConfig(t, config)
+		_, err := sinktest.Open(t, Kind, config)
 		assert.EqualError(t, err, want, config)
 	}
 }
@@ -287,12 +272,12 @@ func TestTheMessageIsCutNotTheRest(t *testing.T) {
 		assert.Contains(t, body, "the end")
 	}
 	ev.InvolvedObject.Labels = map[string]string{"a": strings.Repeat("x", 30_000)}
-	_, err := mustOpen(t, "endpoint: http://h\nlayout: {a: '{{ .InvolvedObject.Labels.a }}'}").Encode(ev)
+	_, err := sinktest.MustOpen(t, Kind, "endpoint: http://h\nlayout: {a: '{{ .InvolvedObject.Labels.a }}'}").Encode(ev)
 	assert.ErrorContains(t, err, "and Teams takes 28000")
 }
 
 func TestAHeaderThatCannotBeRenderedIsADeadLetter(t *testing.T) {
-	s := mustOpen(t, "endpoint: http://h\nheaders: {X-N: '{{ .Series.Count }}'}")
+	s := sinktest.MustOpen(t, Kind, "endpoint: http://h\nheaders: {X-N: '{{ .Series.Count }}'}")
 	ev := event.Sample()
 	ev.Series = nil
 	_, err := s.Encode(ev)

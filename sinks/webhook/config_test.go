@@ -13,6 +13,7 @@ import (
 
 	"github.com/packetboat/packetboat/core/event"
 	"github.com/packetboat/packetboat/sinks"
+	"github.com/packetboat/packetboat/sinks/sinktest"
 )
 
 func TestConfigSaysWhatIsWrong(t *testing.T) {
@@ -36,7 +37,7 @@ func TestConfigSaysWhatIsWrong(t *testing.T) {
 		"endpoint: http://h\ntls: {keyFile: x}":                           "tls: keyFile is set without certFile",
 		"endpoint: http://h\ntls: {caFile: /does/not/exist}":              "tls: caFile: open /does/not/exist: no such file or directory",
 	} {
-		_, err := openConfig(t, config)
+		_, err := sinktest.Open(t, Kind, config)
 		assert.EqualError(t, err, want, config)
 	}
 }
@@ -47,7 +48,7 @@ func TestABadTemplateIsFoundAtLoad(t *testing.T) {
 		"endpoint: http://h/\nheaders: {X: '{{ .Nope }}'}",
 		"endpoint: http://h/\nlayout: {a: '{{ .Nope }}'}",
 	} {
-		_, err := openConfig(t, config)
+		_, err := sinktest.Open(t, Kind, config)
 		var at *sinks.PositionError
 		require.ErrorAs(t, err, &at, config)
 		assert.NotZero(t, at.Position.Line, config)
@@ -63,13 +64,13 @@ func TestTwoWebhooksDoNotShareTheirTLS_DS1(t *testing.T) {
 	block := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
 	require.NoError(t, os.WriteFile(ca, block, 0o600))
 
-	trusting := mustOpen(t, "endpoint: "+server.URL+"\ntls: {caFile: "+ca+"}")
-	careless := mustOpen(t, "endpoint: "+server.URL+"\ntls: {insecureSkipVerify: true}")
-	strict := mustOpen(t, "endpoint: "+server.URL)
+	trusting := sinktest.MustOpen(t, Kind, "endpoint: "+server.URL+"\ntls: {caFile: "+ca+"}")
+	careless := sinktest.MustOpen(t, Kind, "endpoint: "+server.URL+"\ntls: {insecureSkipVerify: true}")
+	strict := sinktest.MustOpen(t, Kind, "endpoint: "+server.URL)
 	for range 3 {
-		require.NoError(t, send(t, trusting, event.Sample()))
-		require.NoError(t, send(t, careless, event.Sample()))
-		err := send(t, strict, event.Sample())
+		require.NoError(t, sinktest.Send(t, trusting, event.Sample()))
+		require.NoError(t, sinktest.Send(t, careless, event.Sample()))
+		err := sinktest.Send(t, strict, event.Sample())
 		require.ErrorContains(t, err, "not trusted")
 		require.True(t, sinks.IsStop(err))
 	}

@@ -12,7 +12,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.yaml.in/yaml/v3"
 
 	"github.com/packetboat/packetboat/core/event"
 	"github.com/packetboat/packetboat/sinks"
@@ -105,32 +104,6 @@ func endpoint(t *testing.T, status int) (string, func() request) {
 	return server.URL, func() request { return <-seen }
 }
 
-func openConfig(t *testing.T, config string) (sinks.Sink, error) {
-	t.Helper()
-	c := Kind.NewConfig()
-	require.NoError(t, yaml.Unmarshal([]byte(config), c))
-	return Kind.Open(t.Context(), c, sinktest.Env(io.Discard))
-}
-
-func mustOpen(t *testing.T, config string) sinks.Sink {
-	t.Helper()
-	s, err := openConfig(t, config)
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = s.Close(t.Context()) })
-	return s
-}
-
-func send(t *testing.T, s sinks.Sink, events ...*event.Event) error {
-	t.Helper()
-	var batch []sinks.Record
-	for _, ev := range events {
-		r, err := s.Encode(ev)
-		require.NoError(t, err)
-		batch = append(batch, r)
-	}
-	return s.Send(t.Context(), batch)
-}
-
 func TestHeaders_DS3(t *testing.T) {
 	for name, tc := range map[string]struct {
 		config string
@@ -183,14 +156,14 @@ func TestHeaders_DS3(t *testing.T) {
 			url, seen := endpoint(t, http.StatusOK)
 			ev := event.Sample()
 			ev.Message = "a\r\nX-Injected: yes\x00b"
-			require.NoError(t, send(t, mustOpen(t, "endpoint: "+url+"\n"+tc.config), ev))
+			require.NoError(t, sinktest.Send(t, sinktest.MustOpen(t, Kind, "endpoint: "+url+"\n"+tc.config), ev))
 			tc.check(t, seen())
 		})
 	}
 }
 
 func TestAHeaderThatCannotBeRenderedIsNeverSentAsText_DS3(t *testing.T) {
-	s := mustOpen(t, "endpoint: http://localhost/\nheaders: {X-N: '{{ .Series.Count }}'}")
+	s := sinktest.MustOpen(t, Kind, "endpoint: http://localhost/\nheaders: {X-N: '{{ .Series.Count }}'}")
 	ev := event.Sample()
 	ev.Series = nil
 	_, err := s.Encode(ev)
@@ -199,17 +172,17 @@ func TestAHeaderThatCannotBeRenderedIsNeverSentAsText_DS3(t *testing.T) {
 
 func TestEndpointIsATemplate_DS4(t *testing.T) {
 	url, seen := endpoint(t, http.StatusNoContent)
-	s := mustOpen(t, "endpoint: "+url+"/{{ .Namespace | urlquery }}?r={{ .Reason | urlquery }}")
+	s := sinktest.MustOpen(t, Kind, "endpoint: "+url+"/{{ .Namespace | urlquery }}?r={{ .Reason | urlquery }}")
 	ev := event.Sample()
 	ev.Reason = "a&b=c"
-	require.NoError(t, send(t, s, ev))
+	require.NoError(t, sinktest.Send(t, s, ev))
 	got := seen()
 	assert.Equal(t, "/default", got.URL.Path)
 	assert.Equal(t, "a&b=c", got.URL.Query().Get("r"))
 }
 
 func TestAnEndpointThatIsNoAddressIsADeadLetter(t *testing.T) {
-	s := mustOpen(t, `{endpoint: '{{ index .InvolvedObject.Annotations "note" }}'}`)
+	s := sinktest.MustOpen(t, Kind, `{endpoint: '{{ index .InvolvedObject.Annotations "note" }}'}`)
 	for _, hostile := range []string{"", "file:///etc/passwd", "gopher://x/", "http://", "http://a b/", "http://x/\n"} {
 		ev := event.Sample()
 		ev.InvolvedObject.Annotations = map[string]string{"note": hostile + "\x01"}
@@ -233,7 +206,7 @@ func TestKey(t *testing.T) {
 		{"endpoint: http://h/\nheaders: {X: '{{ .Namespace }}'}\nbatch: {mode: array}", false},
 		{"endpoint: http://h/\nheaders: {X: '{{ .Namespace }}'}", true}, // one event per request
 	} {
-		s := mustOpen(t, tc.config)
+		s := sinktest.MustOpen(t, Kind, tc.config)
 		a, err := s.Encode(event.Sample())
 		require.NoError(t, err)
 		b, err := s.Encode(other)
@@ -245,22 +218,22 @@ func TestKey(t *testing.T) {
 func TestAFullBatchKeepsItsBytes(t *testing.T) {
 	for _, mode := range []mode{array, ndjson} {
 		url, seen := endpoint(t, http.StatusOK)
-		s := mustOpen(t, fmt.Sprintf("endpoint: %s\nlayout: '{{ .Message }}'\nbatch: {mode: %s, size: 3, bytes: 100}", url, mode))
+		s := sinktest.MustOpen(t, Kind, fmt.Sprintf("endpoint: %s\nlayout: '{{ .Message }}'\nbatch: {mode: %s, size: 3, bytes: 100}", url, mode))
 		limit := s.Limits()
 		assert.Equal(t, 3, limit.Records)
 		one := event.Sample()
 		one.Message = strings.Repeat("x", limit.Bytes/3-2) // and two quotes
-		require.NoError(t, send(t, s, one, one, one))
+		require.NoError(t, sinktest.Send(t, s, one, one, one))
 		assert.LessOrEqual(t, len(seen().body), 100)
 		one.Message = strings.Repeat("x", limit.RecordBytes-2)
-		require.NoError(t, send(t, s, one))
+		require.NoError(t, sinktest.Send(t, s, one))
 		assert.LessOrEqual(t, len(seen().body), 100)
 	}
 }
 
 func TestTooLargeABatchIsPermanentSoThatItIsCut(t *testing.T) {
 	url, _ := endpoint(t, http.StatusRequestEntityTooLarge)
-	err := send(t, mustOpen(t, "endpoint: "+url+"\nbatch: {mode: array}"), event.Sample(), event.Sample())
+	err := sinktest.Send(t, sinktest.MustOpen(t, Kind, "endpoint: "+url+"\nbatch: {mode: array}"), event.Sample(), event.Sample())
 	require.Error(t, err)
 	assert.True(t, sinks.IsPermanent(err))
 }
