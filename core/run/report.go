@@ -87,6 +87,11 @@ func (r Report) WriteText(w io.Writer) error {
 	if err := t.Flush(); err != nil {
 		return err
 	}
+	for _, name := range slices.Sorted(maps.Keys(r.Receivers)) {
+		if rr := r.Receivers[name]; rr.Grouped+rr.Suppressed > 0 {
+			fmt.Fprintf(w, "%s: %d events went into digests, %d were held back\n", name, rr.Grouped, rr.Suppressed)
+		}
+	}
 	_, err := fmt.Fprintf(w, "%s: %d events read, %d wanted by no receiver, in %s (%s, %d requests, %d bytes)\n",
 		r.outcome(), r.EventsRead, r.Dropped, (time.Duration(r.DurationMs) * time.Millisecond).String(), r.Read, r.Requests, r.BytesRead)
 	return err

@@ -24,6 +24,7 @@ type Explanation struct {
 type Body struct {
 	Receiver string `json:"receiver"`
 	Body     string `json:"body,omitempty"`
+	Digest   bool   `json:"digest,omitempty"` // the receiver puts it into one: Body is what it would be alone
 	Error    string `json:"error,omitempty"`
 }
 
@@ -67,7 +68,7 @@ func explain(tree *route.Tree, receivers []opened, ev *event.Event) Explanation 
 	e := Explanation{Trace: tree.Explain(ev), Bodies: []Body{}}
 	for _, i := range tree.Route(ev, nil) {
 		r := receivers[i]
-		body := Body{Receiver: r.Name}
+		body := Body{Receiver: r.Name, Digest: r.Digest != nil}
 		record, err := r.sink.Encode(ev)
 		switch limit := r.sink.Limits().RecordBytes; {
 		case err != nil:

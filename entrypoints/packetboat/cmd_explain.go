@@ -58,7 +58,11 @@ func writeExplanation(w io.Writer, e app.Explanation) error {
 			fmt.Fprintf(w, "  %s can never take it: %s\n", b.Receiver, b.Error)
 			continue
 		}
-		fmt.Fprintf(w, "  %s is sent:\n%s\n", b.Receiver, strings.TrimSuffix(b.Body, "\n"))
+		said := "is sent:"
+		if b.Digest {
+			said = "puts it into a digest; alone it would be:"
+		}
+		fmt.Fprintf(w, "  %s %s\n%s\n", b.Receiver, said, strings.TrimSuffix(b.Body, "\n"))
 	}
 	_, err := fmt.Fprintln(w)
 	return err
