@@ -4,6 +4,7 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 	natsgo "github.com/nats-io/nats.go"
@@ -19,9 +20,7 @@ import (
 // Without the right to ask whose a subject is, one that nobody has is tried again,
 // and holds up nothing else.
 func TestWithoutTheRightToAsk(t *testing.T) {
-	options := &server.Options{}
-	s, _ := startStream(t, options)
-	deny(t, s, options, "$JS.API.>")
+	s, _ := startDenied(t, "$JS.API.>")
 	sink := sinktest.MustOpen(t, Kind, "servers: ['"+s.ClientURL()+"']\nsubject: '{{ .Reason }}.a'\nusername: boat\npassword: "+password)
 	good, bad := event.Sample(), event.Sample()
 	good.Reason, bad.Reason, bad.ResourceVersion = "events", "nobody", "2"
@@ -79,9 +78,7 @@ func TestAFileThatIsMissingStopsTheReceiver(t *testing.T) {
 
 // A receiver that was denied something asks again with a connection of its new rights.
 func TestRightsThatComeLater(t *testing.T) {
-	options := &server.Options{}
-	s, _ := startStream(t, options)
-	deny(t, s, options, "events.>")
+	s, options := startDenied(t, "events.>")
 	sink := sinktest.MustOpen(t, Kind, "servers: ['"+s.ClientURL()+"']\nsubject: events.a\nusername: boat\npassword: "+password)
 	for range 3 {
 		require.True(t, sinks.IsStop(sink.Send(t.Context(), sinktest.Encode(t, sink, event.Sample()))))
@@ -92,9 +89,21 @@ func TestRightsThatComeLater(t *testing.T) {
 	}
 }
 
-// deny gives a running server a user with other rights.
+// startDenied starts a server with a stream that its user may not do all with.
+func startDenied(t *testing.T, subject string) (*server.Server, *server.Options) {
+	t.Helper()
+	options := &server.Options{JetStream: true, StoreDir: t.TempDir()}
+	s := startServer(t, options)
+	t.Run("stream", func(t *testing.T) { stream(t, s.ClientURL()) }) // its connection ends with it
+	deny(t, s, options, subject)
+	return s, options
+}
+
+// deny gives a running server a user with other rights. Nobody is connected then:
+// the server's own reload races with the connections that it closes.
 func deny(t *testing.T, s *server.Server, options *server.Options, subject string) {
 	t.Helper()
+	require.Eventually(t, func() bool { return s.NumClients() == 0 }, 20*time.Second, time.Millisecond)
 	next := options.Clone()
 	next.Port = s.Addr().(*net.TCPAddr).Port
 	next.Users = []*server.User{{Username: "boat", Password: password, Permissions: &server.Permissions{
