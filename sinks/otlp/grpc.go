@@ -99,10 +99,13 @@ func (e *grpcExporter) export(ctx context.Context, request []byte) (*collector.E
 
 // judge is the status table for gRPC, as httppost's is for HTTP.
 func (e *grpcExporter) judge(ctx context.Context, err error) error {
+	s := status.Convert(err)
+	if end, ok := ctx.Deadline(); ok && s.Code() == codes.DeadlineExceeded && !time.Now().Before(end) {
+		<-ctx.Done() // the library went by the clock, and was sooner than the timer
+	}
 	if ctx.Err() != nil {
 		return fmt.Errorf("no answer: %w", context.Cause(ctx))
 	}
-	s := status.Convert(err)
 	switch s.Code() {
 	case codes.Unavailable, codes.Canceled, codes.DeadlineExceeded, codes.Unknown:
 		if e.tls != nil {
