@@ -16,6 +16,7 @@ import (
 	"github.com/packetboat/packetboat/core/event"
 	"github.com/packetboat/packetboat/core/render"
 	"github.com/packetboat/packetboat/sinks"
+	"github.com/packetboat/packetboat/sinks/sinktest"
 )
 
 type config struct {
@@ -35,17 +36,6 @@ func mustCompile(t *testing.T, text string) *Archive {
 	a, err := compile(t, text)
 	require.NoError(t, err)
 	return a
-}
-
-func encode(t *testing.T, a *Archive, events ...*event.Event) []sinks.Record {
-	t.Helper()
-	var batch []sinks.Record
-	for _, ev := range events {
-		r, err := a.Encode(ev)
-		require.NoError(t, err)
-		batch = append(batch, r)
-	}
-	return batch
 }
 
 // at is an event that happened at a time.
@@ -72,33 +62,33 @@ func TestNamesTellTheTimeOfTheEvent(t *testing.T) {
 		"prefix: \"a\\nb\\u007fc\"": "abc/date=2026-02-28/hour=22",
 		"{prefix: 'cluster={{ .ClusterName }}', partition: day}": "cluster=prod/date=2026-02-28",
 	} {
-		assert.Equal(t, want, encode(t, mustCompile(t, text), ev)[0].Key, text)
+		assert.Equal(t, want, sinktest.Encode(t, mustCompile(t, text), ev)[0].Key, text)
 	}
 	ev = &event.Event{}
-	assert.Equal(t, "date=__HIVE_DEFAULT_PARTITION__/hour=__HIVE_DEFAULT_PARTITION__", encode(t, mustCompile(t, ""), ev)[0].Key)
-	assert.Empty(t, encode(t, mustCompile(t, "partition: none"), ev)[0].Key)
+	assert.Equal(t, "date=__HIVE_DEFAULT_PARTITION__/hour=__HIVE_DEFAULT_PARTITION__", sinktest.Encode(t, mustCompile(t, ""), ev)[0].Key)
+	assert.Empty(t, sinktest.Encode(t, mustCompile(t, "partition: none"), ev)[0].Key)
 }
 
 // A batch that comes again overwrites itself, another one does not.
 func TestEqualBatchesAreEqualObjects(t *testing.T) {
 	a := mustCompile(t, "prefix: p")
 	one, two, three := at("1", "2026-02-28T23:00:00Z"), at("2", "2026-02-28T23:10:00Z"), at("3", "2026-02-28T23:20:00Z")
-	first, err := a.Object(encode(t, a, one, two, three))
+	first, err := a.Object(sinktest.Encode(t, a, one, two, three))
 	require.NoError(t, err)
-	again, err := mustCompile(t, "prefix: p").Object(encode(t, a, one, two, three))
+	again, err := mustCompile(t, "prefix: p").Object(sinktest.Encode(t, a, one, two, three))
 	require.NoError(t, err)
 	assert.Equal(t, first, again)
 	assert.Regexp(t, `^p/date=2026-02-28/hour=23/u\.1_u\.3_[0-9a-f]{16}\.jsonl\.gz$`, first.Name)
 
-	fewer, err := a.Object(encode(t, a, one, three))
+	fewer, err := a.Object(sinktest.Encode(t, a, one, three))
 	require.NoError(t, err)
 	assert.NotEqual(t, first.Name, fewer.Name)
 	two.Message += "!"
-	changed, err := a.Object(encode(t, a, one, two, three))
+	changed, err := a.Object(sinktest.Encode(t, a, one, two, three))
 	require.NoError(t, err)
 	assert.NotEqual(t, first.Name, changed.Name, "the hash is of what is in it")
 
-	odd := encode(t, a, one)
+	odd := sinktest.Encode(t, a, one)
 	odd[0].ID = "ns/na me" + strings.Repeat("x", 300)
 	object, err := a.Object(odd)
 	require.NoError(t, err)
@@ -113,7 +103,7 @@ func TestEveryLineCarriesItsID(t *testing.T) {
 	} {
 		a := mustCompile(t, text)
 		ev := at("1", "2026-02-28T23:00:00Z")
-		object, err := a.Object(encode(t, a, ev, ev))
+		object, err := a.Object(sinktest.Encode(t, a, ev, ev))
 		require.NoError(t, err)
 		r, err := gzip.NewReader(bytes.NewReader(object.Body))
 		require.NoError(t, err)
@@ -140,7 +130,7 @@ func TestEveryLineCarriesItsID(t *testing.T) {
 
 func TestAnObjectDoesNotKeepNorChangeTheBatch(t *testing.T) {
 	a := mustCompile(t, "")
-	batch := encode(t, a, at("1", "2026-02-28T23:00:00Z"))
+	batch := sinktest.Encode(t, a, at("1", "2026-02-28T23:00:00Z"))
 	body := bytes.Clone(batch[0].Body)
 	object, err := a.Object(batch)
 	require.NoError(t, err)

@@ -113,13 +113,7 @@ func sendWith(t *testing.T, env sinks.Env, config string, events ...*event.Event
 	t.Helper()
 	s, err := openWith(t, env, config)
 	require.NoError(t, err)
-	var batch []sinks.Record
-	for _, ev := range events {
-		r, err := s.Encode(ev)
-		require.NoError(t, err)
-		batch = append(batch, r)
-	}
-	return s.Send(t.Context(), batch)
+	return sinktest.Send(t, s, events...)
 }
 
 func encoded(t *testing.T, config string, ev *event.Event) (about, record map[string]string, log *logs.LogRecord) {

@@ -58,17 +58,6 @@ func seen(uid string, count int32, age time.Duration) *event.Event {
 	return ev
 }
 
-func sendAll(t *testing.T, s sinks.Sink, events ...*event.Event) {
-	t.Helper()
-	var batch []sinks.Record
-	for _, ev := range events {
-		r, err := s.Encode(ev)
-		require.NoError(t, err)
-		batch = append(batch, r)
-	}
-	require.NoError(t, s.Send(t.Context(), batch))
-}
-
 const total = "packetboat_events_total"
 
 func TestWhatHappenedSinceIsCounted(t *testing.T) {
@@ -90,7 +79,7 @@ func TestWhatHappenedSinceIsCounted(t *testing.T) {
 			w := newWorld()
 			s := w.open(t, "counts", "{labels: []}")
 			for _, ev := range test.events {
-				sendAll(t, s, ev)
+				require.NoError(t, sinktest.Send(t, s, ev))
 			}
 			w.shows(t, total, fmt.Sprintf(`{receiver="counts"} %d`, test.want))
 		})
@@ -102,7 +91,7 @@ func TestAnEventWithoutAUIDIsKnownByItsName(t *testing.T) {
 	s := w.open(t, "counts", "{labels: []}")
 	other := seen("", 1, time.Minute)
 	other.Name = "other"
-	sendAll(t, s, seen("", 2, time.Minute), other, seen("", 3, time.Minute))
+	require.NoError(t, sinktest.Send(t, s, seen("", 2, time.Minute), other, seen("", 3, time.Minute)))
 	w.shows(t, total, `{receiver="counts"} 4`)
 }
 
@@ -110,21 +99,21 @@ func TestAnEventWithoutAUIDIsKnownByItsName(t *testing.T) {
 func TestAForgottenEventDoesNotCountAgain(t *testing.T) {
 	w := newWorld()
 	s := w.open(t, "counts", "{labels: []}")
-	sendAll(t, s, seen("first", 100, time.Minute))
+	require.NoError(t, sinktest.Send(t, s, seen("first", 100, time.Minute)))
 	for i := range remembered {
-		sendAll(t, s, seen(fmt.Sprint(i), 1, time.Hour))
+		require.NoError(t, sinktest.Send(t, s, seen(fmt.Sprint(i), 1, time.Hour)))
 	}
 	w.shows(t, total, fmt.Sprintf(`{receiver="counts"} %d`, 100+remembered))
-	sendAll(t, s, seen("first", 101, time.Minute))
+	require.NoError(t, sinktest.Send(t, s, seen("first", 101, time.Minute)))
 	w.shows(t, total, fmt.Sprintf(`{receiver="counts"} %d`, 100+remembered+1))
 }
 
 func TestLabels(t *testing.T) {
 	w := newWorld()
-	sendAll(t, w.open(t, "counts", "{}"), seen("a", 1, 0))
+	require.NoError(t, sinktest.Send(t, w.open(t, "counts", "{}"), seen("a", 1, 0)))
 	w.shows(t, total, `{kind="Pod",namespace="default",reason="BackOff",receiver="counts",type="Warning"} 1`)
 
-	sendAll(t, w.open(t, "who", "{metric: who_total, labels: [component]}"), seen("a", 1, 0))
+	require.NoError(t, sinktest.Send(t, w.open(t, "who", "{metric: who_total, labels: [component]}"), seen("a", 1, 0)))
 	w.shows(t, "who_total", `{component="kubelet",receiver="who"} 1`)
 }
 
@@ -134,7 +123,7 @@ func TestBeyondMaxSeriesItIsOther(t *testing.T) {
 	for i, reason := range []string{"A", "B", "C", "D", "A"} {
 		ev := seen(fmt.Sprint(i), 2, time.Minute)
 		ev.Reason = reason
-		sendAll(t, s, ev)
+		require.NoError(t, sinktest.Send(t, s, ev))
 	}
 	w.shows(t, total,
 		`{reason="A",receiver="counts",type="Warning"} 4`,
@@ -148,7 +137,7 @@ func TestHostileValuesAreBounded(t *testing.T) {
 	s := w.open(t, "counts", "{labels: [reason]}")
 	ev := seen("a", 1, 0)
 	ev.Reason = strings.Repeat("x", 127) + "世界\xff"
-	sendAll(t, s, ev)
+	require.NoError(t, sinktest.Send(t, s, ev))
 	w.shows(t, total, `{reason="`+strings.Repeat("x", 127)+`",receiver="counts"} 1`)
 }
 
@@ -156,28 +145,28 @@ func TestHostileValuesAreBounded(t *testing.T) {
 func TestCountsGoOnWhenTheReceiverIsOpenedAgain(t *testing.T) {
 	w := newWorld()
 	first := w.open(t, "counts", "{labels: [type]}")
-	sendAll(t, first, seen("a", 5, time.Minute))
+	require.NoError(t, sinktest.Send(t, first, seen("a", 5, time.Minute)))
 	second := w.open(t, "counts", "{labels: [type], maxSeries: 1}")
-	sendAll(t, second, seen("a", 7, time.Minute))
+	require.NoError(t, sinktest.Send(t, second, seen("a", 7, time.Minute)))
 	require.NoError(t, first.Close(t.Context()))
 	w.shows(t, total, `{receiver="counts",type="Warning"} 7`)
 	normal := seen("b", 1, time.Minute)
 	normal.Type = "Normal"
-	sendAll(t, second, normal)
+	require.NoError(t, sinktest.Send(t, second, normal))
 	w.shows(t, total, `{receiver="counts",type="Warning"} 7`, `{receiver="counts",type="other"} 1`)
 }
 
 func TestTwoReceiversOfOneMetric(t *testing.T) {
 	w := newWorld()
 	a, b := w.open(t, "a", "{labels: [type]}"), w.open(t, "b", "{labels: [type]}")
-	sendAll(t, a, seen("x", 1, 0))
-	sendAll(t, b, seen("x", 1, 0))
+	require.NoError(t, sinktest.Send(t, a, seen("x", 1, 0)))
+	require.NoError(t, sinktest.Send(t, b, seen("x", 1, 0)))
 	w.shows(t, total, `{receiver="a",type="Warning"} 1`, `{receiver="b",type="Warning"} 1`)
 }
 
 func TestANameThatIsTakenStopsTheReceiver(t *testing.T) {
 	w := newWorld()
-	sendAll(t, w.open(t, "a", "{labels: [type]}"), seen("x", 1, 0))
+	require.NoError(t, sinktest.Send(t, w.open(t, "a", "{labels: [type]}"), seen("x", 1, 0)))
 	w.registry.MustRegister(client.NewCounter(client.CounterOpts{Name: "mine_total"}))
 	for _, config := range []string{"{labels: [reason]}", "{metric: mine_total}"} {
 		s := w.open(t, "b", config)

@@ -33,8 +33,13 @@ func MustOpen(t *testing.T, kind sinks.Kind, config string) sinks.Sink {
 	return s
 }
 
+// Encoder is that part of a Sink that is a part of several.
+type Encoder interface {
+	Encode(ev *event.Event) (sinks.Record, error)
+}
+
 // Encode makes the records of events that all can be encoded.
-func Encode(t *testing.T, s sinks.Sink, events ...*event.Event) []sinks.Record {
+func Encode(t *testing.T, s Encoder, events ...*event.Event) []sinks.Record {
 	t.Helper()
 	var batch []sinks.Record
 	for _, ev := range events {
