@@ -47,13 +47,15 @@ func (b *safeBuffer) String() string {
 	return b.b.String()
 }
 
-// start starts the process, again if it has ended.
+// start starts the process, again if it has ended, and returns when signals reach
+// it: before, SIGTERM is the end of any process.
 func (r *replica) start(t *testing.T, binary string) {
 	t.Helper()
 	if r.stderr == nil {
 		r.stderr = &safeBuffer{}
 		t.Cleanup(func() { r.end(t) })
 	}
+	starts := r.starts()
 	r.over = make(chan struct{})
 	r.cmd = exec.CommandContext(t.Context(), binary, r.args...)
 	r.cmd.Env, r.cmd.Stderr = r.env, r.stderr
@@ -62,6 +64,11 @@ func (r *replica) start(t *testing.T, binary string) {
 		defer close(r.over)
 		_ = r.cmd.Wait() // ProcessState says how it ended
 	}()
+	require.Eventually(t, func() bool { return r.starts() > starts }, patience, 10*time.Millisecond, "%s starts", r.name)
+}
+
+func (r *replica) starts() int {
+	return strings.Count(r.stderr.String(), "this replica waits for the leadership")
 }
 
 // end leaves no process behind, also a paused one.

@@ -143,6 +143,7 @@ func (c *candidate) term(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("leader election: %w", err)
 	}
+	c.Log.Info("this replica waits for the leadership", "lease", c.Namespace+"/"+c.Name, "identity", c.Identity)
 	go func() {
 		defer close(over)
 		elector.Run(election)
