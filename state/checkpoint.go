@@ -26,8 +26,19 @@ type Checkpoint struct {
 	// Clusters holds cursors by the UID of namespace kube-system ("" where it
 	// may not be read), then by receiver.
 	Clusters map[string]map[string]Cursor `json:"clusters"`
+	// Shards says how the cluster is split over checkpoints beside this one, or
+	// which split this one is a part of; nil while it was never split.
+	Shards *Shards `json:"shards,omitempty"`
 
 	unknown map[string]json.RawMessage
+}
+
+// Shards is one way of splitting a cluster.
+type Shards struct {
+	Of int `json:"of"` // how many parts; 1 is none
+	// Generation is raised by every change of Of: a part that was left from an
+	// earlier split with the same number is told by it.
+	Generation int64 `json:"generation"`
 }
 
 // Lease says which run may send and commit. The zero Lease is free.
@@ -146,6 +157,9 @@ func (c Checkpoint) check() error {
 	}
 	if c.Clusters == nil {
 		return errors.New("clusters is missing or null")
+	}
+	if s := c.Shards; s != nil && (s.Of < 1 || s.Generation < 1) {
+		return fmt.Errorf("shards says generation %d of %d parts", s.Generation, s.Of)
 	}
 	for uid, receivers := range c.Clusters {
 		if receivers == nil {

@@ -3,6 +3,8 @@ package state
 import (
 	"context"
 	"fmt"
+	"path"
+	"strings"
 
 	"k8s.io/client-go/rest"
 )
@@ -16,6 +18,9 @@ type Kind struct {
 	// FromRef makes a Config from the short form NAME:REF of the command line,
 	// such as file:PATH; REF is what stands behind the colon.
 	FromRef func(ref string) (any, error)
+	// Beside makes a Config of a checkpoint beside the one that config names: its
+	// name is that one's with a suffix, such as -shard-0-of-4.
+	Beside func(config any, suffix string) any
 	// Open opens the store. It does no I/O.
 	Open func(ctx context.Context, config any, env Env) (Store, error)
 
@@ -33,9 +38,16 @@ type Env struct {
 	Namespace string
 }
 
+// BesideFile puts a suffix into the name of a file or object, before what it ends
+// with: a/checkpoint.json becomes a/checkpoint-2.json.
+func BesideFile(name, suffix string) string {
+	extension := path.Ext(name)
+	return strings.TrimSuffix(name, extension) + suffix + extension
+}
+
 // NewKind builds a Kind from a store's own typed functions.
 func NewKind[C any](name string, defaults func() C, fromRef func(ref string) (C, error),
-	open func(ctx context.Context, config C, env Env) (Store, error),
+	beside func(config C, suffix string) C, open func(ctx context.Context, config C, env Env) (Store, error),
 ) Kind {
 	return Kind{
 		Name: name,
@@ -46,6 +58,10 @@ func NewKind[C any](name string, defaults func() C, fromRef func(ref string) (C,
 		FromRef: func(ref string) (any, error) {
 			c, err := fromRef(ref)
 			return &c, err
+		},
+		Beside: func(config any, suffix string) any {
+			c := beside(*config.(*C), suffix)
+			return &c
 		},
 		Open: func(ctx context.Context, config any, env Env) (Store, error) {
 			c, ok := config.(*C)

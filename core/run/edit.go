@@ -20,14 +20,22 @@ func Edit(ctx context.Context, store state.Store, holder string, log *slog.Logge
 		if err := change(&next); err != nil {
 			return errors.Join(err, c.finish(ctx))
 		}
-		_, err := withRetry(ctx, c, "commit checkpoint", func() (struct{}, error) {
-			if err := c.mayWeSend(); err != nil {
-				return struct{}{}, backoff.Permanent(err)
-			}
-			next.Revision = c.current.Revision + 1
-			next.Lease.Holder, next.Lease.Expires = "", time.Time{}
-			return struct{}{}, c.swap(ctx, next)
-		})
-		return err
+		return c.replace(ctx, next, true)
 	})
+}
+
+// replace commits a checkpoint that was changed beside the receivers' cursors.
+func (c *committer) replace(ctx context.Context, next state.Checkpoint, release bool) error {
+	_, err := withRetry(ctx, c, "commit checkpoint", func() (struct{}, error) {
+		if err := c.mayWeSend(); err != nil {
+			return struct{}{}, backoff.Permanent(err)
+		}
+		next.Revision = c.current.Revision + 1
+		next.Lease.Holder, next.Lease.Expires = c.holder, c.now().Add(c.leaseTime).UTC()
+		if release {
+			next.Lease.Holder, next.Lease.Expires = "", time.Time{}
+		}
+		return struct{}{}, c.swap(ctx, next)
+	})
+	return err
 }

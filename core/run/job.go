@@ -74,6 +74,9 @@ type Job struct {
 	Router    Router // its indexes are those of Receivers
 	Receivers []Receiver
 	Store     state.Store
+	// Shards says which part of the cluster Source hands out. The zero Shards is
+	// all of it, where no other split can have been.
+	Shards    Shards
 	Holder    string        // names this run in the lease; no other run may have it
 	LeaseTime time.Duration // how long the lease is good without a renewal, default 30 s
 	// CommitEvery is the least time between two commits, beside the store's own.

@@ -122,6 +122,9 @@ func (j *Job) storedHolder(ctx context.Context, lockErr error) string {
 
 // underLease reads and delivers while a goroutine commits and renews.
 func (j *Job) underLease(p Phases, c *committer, lanes []*lane, readAll reading) error {
+	if err := j.adopt(p.Read, c); err != nil {
+		return phaseCause(p.Read, err)
+	}
 	if err := j.begin(p.Read, c, lanes); err != nil {
 		return phaseCause(p.Read, err)
 	}

@@ -177,7 +177,7 @@ func (r *replay) isFull() bool {
 func (r *replay) keep(raw *corev1.Event) {
 	size := raw.Size()
 	ev := event.New(*raw, r.source.ClusterName)
-	if r.source.wanted(raw) && (r.source.ExportMarker || !isMarker(ev)) {
+	if r.source.wanted(raw) && r.source.exports(ev) {
 		r.events = append(r.events, ev)
 		r.bytes += size
 	}

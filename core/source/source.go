@@ -68,6 +68,7 @@ type Options struct {
 
 	Namespaces        []string // none: all
 	ExcludeNamespaces []string
+	Shard             Shard // what is handed out of these; the rest is read and left out
 
 	PageEvents  int           // events per page handed out, default 1,000
 	PageBytes   int           // bytes per page handed out, default 1 MiB
@@ -207,11 +208,14 @@ func (s *Source) windows(ctx context.Context, from state.Cursor, marker string, 
 		if marker != "" {
 			p.Next.Marker = marker
 		}
-		if !s.ExportMarker {
-			p.Events = slices.DeleteFunc(p.Events, isMarker)
-		}
+		p.Events = slices.DeleteFunc(p.Events, func(ev *event.Event) bool { return !s.exports(ev) })
 		return yield(p)
 	})
+}
+
+// exports reports whether an event that was read is handed out.
+func (s *Source) exports(ev *event.Event) bool {
+	return s.Shard.Has(ev.Namespace) && (s.ExportMarker || !isMarker(ev))
 }
 
 // rewritten says if the history that the cursor is of is not the cluster's any

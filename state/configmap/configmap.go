@@ -55,6 +55,10 @@ type Config struct {
 var Kind = state.NewKind("configMap",
 	func() Config { return Config{} },
 	fromRef,
+	func(c Config, suffix string) Config {
+		c.Name += suffix
+		return c
+	},
 	func(_ context.Context, config Config, env state.Env) (state.Store, error) {
 		config = config.in(env.Namespace)
 		if err := config.check(); err != nil {

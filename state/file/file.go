@@ -57,6 +57,7 @@ var Kind = state.WithDeadLetters(checkpointKind,
 var checkpointKind = state.NewKind("file",
 	func() Config { return Config{} },
 	func(ref string) (Config, error) { return Config{Path: ref}, Config{Path: ref}.check() },
+	func(c Config, suffix string) Config { return Config{Path: state.BesideFile(c.Path, suffix)} },
 	func(_ context.Context, config Config, _ state.Env) (state.Store, error) {
 		if err := config.check(); err != nil {
 			return nil, fmt.Errorf("open file: %w", err)

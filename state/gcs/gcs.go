@@ -51,6 +51,10 @@ var Kind = state.WithDeadLetters(checkpointKind,
 var checkpointKind = state.NewKind("gcs",
 	func() Config { return Config{} },
 	fromRef,
+	func(c Config, suffix string) Config {
+		c.Object = state.BesideFile(c.Object, suffix)
+		return c
+	},
 	func(_ context.Context, config Config, _ state.Env) (state.Store, error) {
 		if err := config.check(); err != nil {
 			return nil, fmt.Errorf("open gcs: %w", err)

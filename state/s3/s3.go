@@ -55,6 +55,10 @@ var Kind = state.WithDeadLetters(checkpointKind,
 var checkpointKind = state.NewKind("s3",
 	func() Config { return Config{} },
 	fromRef,
+	func(c Config, suffix string) Config {
+		c.Key = state.BesideFile(c.Key, suffix)
+		return c
+	},
 	func(_ context.Context, config Config, _ state.Env) (state.Store, error) {
 		if err := config.check(); err != nil {
 			return nil, fmt.Errorf("open s3: %w", err)
