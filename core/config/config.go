@@ -73,8 +73,13 @@ type Config struct {
 	// Checkpoint is where the checkpoint is kept; nil if the file does not say.
 	Checkpoint *Checkpoint `yaml:"-"`
 	Cluster    Cluster     `yaml:"cluster"`
-	Source     Source      `yaml:"source"`
-	Watch      Watch       `yaml:"watch"`
+	// Clusters are those of a run that reads several; none for a single one.
+	Clusters []NamedCluster `yaml:"-"`
+	// ClustersAtOnce is how many of Clusters are read at a time; default 4. They
+	// share Source.Memory.
+	ClustersAtOnce int    `yaml:"clustersAtOnce"`
+	Source         Source `yaml:"source"`
+	Watch          Watch  `yaml:"watch"`
 	// Delivery is the default of Receiver.Delivery.
 	Delivery Delivery `yaml:"delivery"`
 	// DeadLetter is where events go that a receiver will never accept; nil if
@@ -161,6 +166,7 @@ func defaults() *Config {
 	return &Config{
 		LogLevel: "info", LogFormat: "pretty",
 		LeaderElection: defaultLeaderElection(),
+		ClustersAtOnce: 4,
 		CacheSize:      4096, CacheTTL: 10 * time.Minute, ReportUpdates: true,
 		Source:  Source{Marker: MarkerAuto, EventTTL: time.Hour},
 		Metrics: Metrics{Interval: time.Minute},

@@ -88,6 +88,7 @@ func kind[C any](name string, start sinks.Start, defaults C) sinks.Kind {
 
 func store[C any](name string) state.Kind {
 	return state.NewKind(name, func() C { var c C; return c }, func(string) (C, error) { var c C; return c, nil },
+		func(c C, _ string) C { return c },
 		func(context.Context, C, state.Env) (state.Store, error) { return nil, nil })
 }
 

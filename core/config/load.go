@@ -56,6 +56,7 @@ type loader struct {
 type document struct {
 	*Config    `yaml:",inline"`
 	Receivers  []yaml.Node `yaml:"receivers"`
+	Clusters   []yaml.Node `yaml:"clusters"`
 	Checkpoint yaml.Node   `yaml:"checkpoint"`
 	DeadLetter yaml.Node   `yaml:"deadLetter"`
 }
@@ -68,9 +69,10 @@ func (l *loader) load(root *yaml.Node) {
 	doc := document{Config: l.config}
 	l.decode(root, reflect.ValueOf(&doc).Elem(), "")
 	l.checkTop(root)
-	l.checkpoint(&doc.Checkpoint)
+	l.config.Checkpoint = l.checkpoint(&doc.Checkpoint, "checkpoint")
 	l.deadLetter(&doc.DeadLetter)
 	l.receivers(doc.Receivers)
+	l.clusters(place{root, ""}, doc.Clusters)
 	l.checkNames()
 	l.checkPaths(doc.Receivers)
 	l.compileRoute()

@@ -17,7 +17,7 @@ func notBuiltKeys() map[string]note {
 	missing := note{Error, "not built into this binary"}
 	ignored := note{Warning, "has no effect, what it would leave out is exported too: use drop rules"}
 	return map[string]note{
-		"clusters": missing, "cluster.eks": missing, "cluster.gke": missing,
+		"cluster.eks": missing, "cluster.gke": missing,
 		"cluster.server": missing, "cluster.caData": missing, "cluster.tokenFile": missing,
 		"clusterEnvironment": {Warning, "has no effect in this binary"},
 		"fieldSelector":      ignored, "reasonAllowlist": ignored,

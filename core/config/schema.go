@@ -43,6 +43,7 @@ func Schema(o Options, facts Facts, strict bool) map[string]any {
 	s.defs["receiver"] = s.receiver()
 	s.put(root, "receivers", list(ref("receiver")), "the destinations, each with a name and one sink")
 	s.put(root, "checkpoint", s.storage("checkpoint"), "where the checkpoint is kept: one store")
+	s.put(root, "clusters", list(s.cluster()), "several clusters in one run, each with a checkpoint of its own")
 	s.put(root, "deadLetter", s.storage("deadLetter"), "where events go that a receiver will never accept: one store; without it they are logged and count as lost")
 	root["$defs"] = s.defs
 	return root

@@ -52,7 +52,7 @@ func TestSchemaSeesEachMistake(t *testing.T) {
 		"source: {start: yesterday}", "source: {marker: of}", "source: {eventTTL: 60}", "source: {memory: 1PB}", "source: [a]",
 		"delivery: {concurrency: 0}", "delivery: {batch: {size: -1}}", "delivery: {batch: {size: 1.5}}", "kubeQPS: fast",
 		"omitLookup: perhaps", "namespace: [a]", "namespace: {a: b}", "leaderElection: true", "cluster: {eks: {name: a}}",
-		"clusters: []", "enrich: {kinds: pods}", "enrich: {kinds: [Pod, v1/Pod]}",
+		"clusters: [{}]", "enrich: {kinds: pods}", "enrich: {kinds: [Pod, v1/Pod]}",
 		"route: everything", "route: {drop: text}", "route: {match: {labels: [a]}}", "route: {match: {reason: [a]}}",
 		"route: {match: {minCount: many}}", "route: {match: {mincount: many}}", "route: {match: {minCount: 3000000000}}",
 		"route: {match: {not: {reason: {a: b}}}}", "route: {routes: {routes: {match: {kind: [Pod]}}}}",

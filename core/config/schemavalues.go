@@ -139,3 +139,12 @@ func defaultOf(v reflect.Value) any {
 	}
 	return nil
 }
+
+// cluster is the schema of one of several clusters.
+func (s *schemer) cluster() object {
+	m := s.mapping(reflect.ValueOf(NamedCluster{}), "clusters")
+	s.put(m, "checkpoint", s.storage("checkpoint"), "its checkpoint; default the one of the file, with -NAME in its name")
+	m["required"] = []string{"name"}
+	m["type"] = "object"
+	return m
+}

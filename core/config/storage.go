@@ -13,14 +13,15 @@ import (
 // logName is what deadLetter says when the log is meant to take them.
 const logName = "log"
 
-// checkpoint decodes the one store below the key checkpoint.
-func (l *loader) checkpoint(n *yaml.Node) {
-	key, value, kind := l.storage(n, "checkpoint", func(state.Kind) bool { return true })
+// checkpoint decodes the one store below a key.
+func (l *loader) checkpoint(n *yaml.Node, path string) *Checkpoint {
+	key, value, kind := l.storage(n, path, func(state.Kind) bool { return true })
 	if kind == nil {
-		return
+		return nil
 	}
-	l.config.Checkpoint = &Checkpoint{Kind: *kind, Config: kind.NewConfig(), Position: at(key)}
-	l.decode(value, reflect.ValueOf(l.config.Checkpoint.Config).Elem(), below("checkpoint", key.Value))
+	c := &Checkpoint{Kind: *kind, Config: kind.NewConfig(), Position: at(key)}
+	l.decode(value, reflect.ValueOf(c.Config).Elem(), below(path, key.Value))
+	return c
 }
 
 // deadLetter decodes the one storage below the key deadLetter.

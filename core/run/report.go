@@ -29,6 +29,10 @@ type Report struct {
 	DurationMs  int64                      `json:"durationMs"`
 	DryRun      bool                       `json:"dryRun,omitempty"` // nothing was sent or written
 	Error       string                     `json:"error,omitempty"`
+	Shard       string                     `json:"shard,omitempty"` // i/n, of a run that delivers a part of the cluster
+	// Clusters are the Reports of a run of several clusters, by name. All else is
+	// their sum then, a gap or a reset that of the first that has one.
+	Clusters map[string]Report `json:"clusters,omitempty"`
 }
 
 // ReceiverReport is one receiver's part of a Report.
@@ -49,7 +53,7 @@ func (j *Job) report(lanes []*lane, began time.Time) Report {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	r := Report{
-		Read: cmp.Or(j.readAs, j.ReadMode), ReadReason: j.readReason, EventsRead: j.eventsRead.Load(), Dropped: j.dropped.Load(), DryRun: j.DryRun,
+		Read: cmp.Or(j.readAs, j.ReadMode), ReadReason: j.readReason, EventsRead: j.eventsRead.Load(), Dropped: j.dropped.Load(), DryRun: j.DryRun, Shard: j.Shards.String(),
 		Receivers: map[string]*ReceiverReport{}, CaughtUp: true, Gap: j.gap, Reset: j.reset,
 		DurationMs: time.Since(began).Milliseconds(),
 	}
@@ -77,6 +81,17 @@ func (j *Job) report(lanes []*lane, began time.Time) Report {
 
 // WriteText writes the Report for people.
 func (r Report) WriteText(w io.Writer) error {
+	for _, name := range slices.Sorted(maps.Keys(r.Clusters)) {
+		if _, err := fmt.Fprintf(w, "cluster %s\n", name); err != nil {
+			return err
+		}
+		if err := r.Clusters[name].WriteText(w); err != nil {
+			return err
+		}
+	}
+	if r.Clusters != nil {
+		return nil
+	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(t, "RECEIVER\tDELIVERED\tREFUSED\tDEAD LETTERS\tLOST\tOWED\tATTEMPTS\tCURSOR\n")
 	for _, name := range slices.Sorted(maps.Keys(r.Receivers)) {

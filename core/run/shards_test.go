@@ -232,3 +232,17 @@ func (s *split) part(i, of int) state.Checkpoint {
 	require.NoError(s.t, err)
 	return c
 }
+
+// A shard that did not know a receiver yet has sent nothing to it.
+func TestAReceiverThatNotAllShardsKnowBeginsAtItsStart(t *testing.T) {
+	j := &Job{Receivers: []Receiver{{Name: "oldest", Start: sinks.Oldest}, {Name: "now", Start: sinks.Now}}}
+	knows := func(version string, names ...string) map[string]map[string]state.Cursor {
+		cursors := map[string]state.Cursor{}
+		for _, name := range names {
+			cursors[name] = state.Cursor{ResourceVersion: version, State: []byte("of one part")}
+		}
+		return map[string]map[string]state.Cursor{"uid": cursors}
+	}
+	lowest := j.lowest([]map[string]map[string]state.Cursor{knows("9", "oldest", "now", "both"), knows("7", "both")})
+	assert.Equal(t, map[string]map[string]state.Cursor{"uid": {"now": {ResourceVersion: "9"}, "both": {ResourceVersion: "7"}}}, lowest)
+}

@@ -172,11 +172,26 @@ func (s *Source) follows(marker *corev1.Event, version string) bool {
 }
 
 // markerElsewhere looks for the marker under another name: the checkpoint may
-// have been carried to another store.
-func (s *Source) markerElsewhere(ctx context.Context, version string) (bool, error) {
+// have been carried to another store, or be one of several shards now.
+func (s *Source) markerElsewhere(ctx context.Context, version string) (found bool, err error) {
+	found, err = s.markersIn(ctx, metav1.NamespaceAll, version)
+	if !apierrors.IsForbidden(err) {
+		return found, err
+	}
+	for _, namespace := range append(slices.Clone(s.Namespaces), s.Marker.Namespace) {
+		found, err = s.markersIn(ctx, namespace, version)
+		if found || err != nil && !apierrors.IsForbidden(err) {
+			return found, err
+		}
+	}
+	return false, err
+}
+
+func (s *Source) markersIn(ctx context.Context, namespace, version string) (bool, error) {
 	list, err := retry(ctx, s, "list markers", func() (*corev1.EventList, error) {
 		out := &corev1.EventList{}
-		return out, s.request().Param("fieldSelector", "reason="+markerReason+",source="+component).Param("limit", "100").
+		return out, s.REST.Get().NamespaceIfScoped(namespace, namespace != metav1.NamespaceAll).Resource("events").
+			Param("fieldSelector", "reason="+markerReason+",source="+component).Param("limit", "100").
 			MaxRetries(0).Do(ctx).Into(out)
 	})
 	if err != nil {

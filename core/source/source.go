@@ -60,6 +60,9 @@ type Position struct {
 	Retained int64        // events that the server holds, -1 if it does not say
 }
 
+// DefaultMemory bounds the events that are kept while reading, in bytes.
+const DefaultMemory = 32 << 20
+
 // Options configure a Source. The zero value of a number asks for its default.
 type Options struct {
 	REST        rest.Interface // core/v1, answering in protobuf
@@ -101,7 +104,7 @@ type Source struct {
 func New(o Options) *Source {
 	setDefault(&o.PageEvents, 1000)
 	setDefault(&o.PageBytes, 1<<20)
-	setDefault(&o.Memory, 32<<20)
+	setDefault(&o.Memory, DefaultMemory)
 	setDefault(&o.Chunk, 5000)
 	setDefault(&o.RetryBudget, 15*time.Second)
 	setDefault(&o.EventTTL, time.Hour)

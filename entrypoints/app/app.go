@@ -43,10 +43,12 @@ type (
 // Options are what a caller says beside the configuration.
 type Options struct {
 	ConfigFile string
-	Strict     bool   // unknown keys are errors
-	Kubeconfig string // goes before the configuration's cluster
-	Checkpoint string // NAME:REF, goes before the configuration's checkpoint
-	Events     string // read events from this file, - for Stdin, instead of a cluster
+	Strict     bool     // unknown keys are errors
+	Kubeconfig string   // goes before the configuration's cluster
+	Checkpoint string   // NAME:REF, goes before the configuration's checkpoint
+	Clusters   []string // names of the configuration's clusters; none is all
+	Shard      string   // i/n: deliver this part of the cluster only, from a checkpoint of its own
+	Events     string   // read events from this file, - for Stdin, instead of a cluster
 	Version    string
 	LogFormat  LogFormat // goes before the configuration's logFormat
 
@@ -67,7 +69,12 @@ type App struct {
 	store   state.Store
 	lookups *enrich.Enricher // made once: what it remembers is of use to the next run
 	counted *metrics.Metrics // of all runs
-	unnamed bool             // the checkpoint is where watch mode puts it, nobody has named it
+	shard   source.Shard
+	// clusters are those of a configuration that has several, each an App of its
+	// own; this one is not used for a cluster then. share is how many run at once.
+	clusters []*App
+	share    int
+	unnamed  bool // the checkpoint is where watch mode puts it, nobody has named it
 }
 
 // ConfigError says that a configuration cannot be used.
@@ -98,8 +105,16 @@ func New(o Options) (*App, error) {
 	if config.HasErrors(problems, o.Strict) {
 		return nil, &ConfigError{problems}
 	}
+	if o.Shard != "" {
+		if a.shard, err = source.ParseShard(o.Shard); err != nil {
+			return nil, usage("--%w", err)
+		}
+	}
 	a.Warnings = slices.Concat(problems, config.Lint(a.Config))
 	a.Log = newLogger(o.Stderr, logFormat(o, a.Config), a.Config.Level())
+	if err := a.choose(o.Clusters); err != nil {
+		return nil, err
+	}
 	return a, nil
 }
 
@@ -152,6 +167,9 @@ func (a *App) Client() (rest.Interface, error) {
 	if a.client != nil {
 		return a.client, nil
 	}
+	if err := a.single(); err != nil {
+		return nil, err
+	}
 	client, err := cluster.New(a.clusterConfig())
 	if err != nil {
 		return nil, &UsageError{err}
@@ -189,12 +207,12 @@ func (a *App) clusterSource(marker *source.Marker, m *metrics.Metrics) (*source.
 	s := a.Config.Source
 	events := source.New(source.Options{
 		REST: client, Meter: &a.meter, ClusterName: a.Config.ClusterName,
-		Namespaces: a.Config.Namespaces(), ExcludeNamespaces: s.ExcludeNamespaces,
+		Namespaces: a.Config.Namespaces(), ExcludeNamespaces: s.ExcludeNamespaces, Shard: a.shard,
 		PageBytes: int(s.PageBytes), Memory: int(s.Memory), EventTTL: s.EventTTL,
 		Marker: marker, ExportMarker: s.ExportMarker, Quiet: s.QuietPeriod, Heartbeat: a.Config.Watch.Heartbeat,
 		Metrics: m.Source, Log: a.Log,
 	})
-	limitMemory(events.Memory)
+	limitMemory(events.Memory * max(a.share, 1))
 	return events, nil
 }
 
@@ -227,7 +245,10 @@ func (a *App) checkEvents() error {
 }
 
 // Close ends idle connections to the cluster. The App may be used again after it.
-func (a *App) Close(context.Context) error {
+func (a *App) Close(ctx context.Context) error {
+	for _, one := range a.clusters {
+		_ = one.Close(ctx) // it has no error
+	}
 	if a.client != nil && a.client.Client != nil {
 		// http.Client's own method does not see through the transports that client-go wraps around each other.
 		utilnet.CloseIdleConnectionsFor(a.client.Client.Transport)

@@ -26,6 +26,14 @@ func Check(ctx context.Context, o Options) ([]config.Problem, error) {
 		if errors.As(err, &wrong) {
 			problems = append(problems, wrong.Problems...)
 		}
+		if err := a.choose(nil); err != nil {
+			return nil, err
+		}
+		if err := a.checkCheckpoints(ctx); errors.As(err, &wrong) {
+			problems = append(problems, wrong.Problems...)
+		} else if err != nil {
+			return nil, err
+		}
 	}
 	if config.HasErrors(problems, o.Strict) {
 		return problems, &ConfigError{problems}

@@ -35,8 +35,11 @@ const closeTime = 5 * time.Second
 // progressTime is how often a run's progress is told.
 const progressTime = time.Second
 
-// Run makes one run.
+// Run makes one run, of several clusters if the configuration has them.
 func (a *App) Run(ctx context.Context, o RunOptions) (run.Report, error) {
+	if len(a.clusters) > 0 && a.Events == "" {
+		return a.runClusters(ctx, o)
+	}
 	var deadline time.Time
 	if o.Deadline > 0 {
 		deadline = time.Now().Add(o.Deadline)
@@ -118,7 +121,7 @@ func (a *App) job(ctx context.Context, dryRun bool, m *metrics.Metrics) (*run.Jo
 		return nil, err
 	}
 	job := a.newJob(store, m)
-	job.DryRun = dryRun
+	job.DryRun, job.Shards = dryRun, a.shards(ctx, dryRun)
 	if a.Events != "" {
 		if err := a.checkEvents(); err != nil {
 			return nil, err
@@ -140,6 +143,21 @@ func (a *App) job(ctx context.Context, dryRun bool, m *metrics.Metrics) (*run.Jo
 		job.Receivers = append(job.Receivers, a.receiver(r, purpose{letters: letters, limits: store.Limits(), dryRun: dryRun}, m))
 	}
 	return job, nil
+}
+
+// shards says which part of the cluster is delivered. A run without one looks
+// too: the cluster may have been in parts before.
+func (a *App) shards(ctx context.Context, dryRun bool) run.Shards {
+	if a.Events != "" {
+		return run.Shards{}
+	}
+	return run.Shards{Shard: a.shard, Open: func(shard source.Shard) (state.Store, error) {
+		store, err := a.shardStore(ctx, shard)
+		if err == nil && dryRun {
+			store = dryStore{store}
+		}
+		return store, err
+	}}
 }
 
 // newJob is what every job needs, whatever it reads and however long.
@@ -213,6 +231,9 @@ func (a *App) receiver(r opened, p purpose, m *metrics.Metrics) run.Receiver {
 // runStore is the store that a run needs: an input that is not a cluster needs
 // none, unless the caller names one.
 func (a *App) runStore(ctx context.Context) (state.Store, error) {
+	if a.Events != "" && !a.shard.Whole() {
+		return nil, usage("--shard is a part of a cluster: --events has none")
+	}
 	if a.Events != "" && a.Checkpoint == "" {
 		return stateall.Memory(), nil
 	}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/packetboat/packetboat/core/config"
+	"github.com/packetboat/packetboat/core/source"
 	"github.com/packetboat/packetboat/entrypoints/app/cluster"
 	"github.com/packetboat/packetboat/state"
 	stateall "github.com/packetboat/packetboat/state/all"
@@ -16,6 +18,9 @@ func (a *App) Store(ctx context.Context) (state.Store, error) {
 	if a.store != nil {
 		return a.store, nil
 	}
+	if err := a.single(); err != nil {
+		return nil, err
+	}
 	store, err := a.openStore(ctx)
 	if err != nil {
 		return nil, err
@@ -24,22 +29,50 @@ func (a *App) Store(ctx context.Context) (state.Store, error) {
 	return store, nil
 }
 
-func (a *App) openStore(ctx context.Context) (state.Store, error) {
-	if a.Checkpoint != "" {
-		return a.StoreByRef(ctx, a.Checkpoint)
-	}
-	if a.Config.Checkpoint == nil {
-		return nil, usage("no checkpoint named: a run must know what was sent before; add checkpoint: to %s, or --checkpoint file:PATH or configmap:NAMESPACE/NAME", a.ConfigFile)
-	}
-	store, err := a.Config.Checkpoint.Kind.Open(ctx, a.Config.Checkpoint.Config, a.storeEnv())
+func (a *App) openStore(ctx context.Context) (state.Store, error) { return a.shardStore(ctx, a.shard) }
+
+// shardStore opens the checkpoint of a shard: beside that of the whole cluster,
+// with its name in the name.
+func (a *App) shardStore(ctx context.Context, shard source.Shard) (state.Store, error) {
+	named, err := a.checkpoint()
 	if err != nil {
-		return nil, usage("open checkpoint: %w", err)
+		return nil, err
+	}
+	if !shard.Whole() {
+		named.Config = named.Kind.Beside(named.Config, fmt.Sprintf("-shard-%d-of-%d", shard.Index, shard.Of))
+	}
+	return a.openNamed(ctx, named, "open checkpoint")
+}
+
+// checkpoint is where the caller, else the configuration, wants it.
+func (a *App) checkpoint() (config.Checkpoint, error) {
+	switch {
+	case a.Checkpoint != "":
+		return storeByRef(a.Checkpoint)
+	case a.Config.Checkpoint == nil:
+		return config.Checkpoint{}, usage("no checkpoint named: a run must know what was sent before; add checkpoint: to %s, or --checkpoint file:PATH or configmap:NAMESPACE/NAME", a.ConfigFile)
+	}
+	return *a.Config.Checkpoint, nil
+}
+
+func (a *App) openNamed(ctx context.Context, named config.Checkpoint, what string) (state.Store, error) {
+	store, err := named.Kind.Open(ctx, named.Config, a.storeEnv())
+	if err != nil {
+		return nil, usage("%s: %w", what, err)
 	}
 	return store, nil
 }
 
 // StoreByRef opens a store by its short form NAME:REF, such as file:PATH.
 func (a *App) StoreByRef(ctx context.Context, ref string) (state.Store, error) {
+	named, err := storeByRef(ref)
+	if err != nil {
+		return nil, err
+	}
+	return a.openNamed(ctx, named, "--checkpoint "+ref)
+}
+
+func storeByRef(ref string) (config.Checkpoint, error) {
 	name, rest, ok := strings.Cut(ref, ":")
 	var names []string
 	for _, kind := range stateall.Kinds() {
@@ -47,17 +80,13 @@ func (a *App) StoreByRef(ctx context.Context, ref string) (state.Store, error) {
 		if !ok || !strings.EqualFold(kind.Name, name) {
 			continue
 		}
-		config, err := kind.FromRef(rest)
+		c, err := kind.FromRef(rest)
 		if err != nil {
-			return nil, usage("--checkpoint %s: %w", ref, err)
+			return config.Checkpoint{}, usage("--checkpoint %s: %w", ref, err)
 		}
-		store, err := kind.Open(ctx, config, a.storeEnv())
-		if err != nil {
-			return nil, usage("--checkpoint %s: %w", ref, err)
-		}
-		return store, nil
+		return config.Checkpoint{Kind: kind, Config: c}, nil
 	}
-	return nil, usage("--checkpoint %s: want one of %s with what it names, such as file:PATH or configmap:NAMESPACE/NAME", ref, strings.Join(names, ", "))
+	return config.Checkpoint{}, usage("--checkpoint %s: want one of %s with what it names, such as file:PATH or configmap:NAMESPACE/NAME", ref, strings.Join(names, ", "))
 }
 
 func (a *App) storeEnv() state.Env {
@@ -66,11 +95,15 @@ func (a *App) storeEnv() state.Env {
 
 // describe names a store for messages.
 func (a *App) describe() string {
-	if a.Checkpoint != "" {
-		return a.Checkpoint
+	of := ""
+	if !a.shard.Whole() {
+		of = ", shard " + a.shard.String()
 	}
-	if a.Config.Checkpoint == nil {
+	switch {
+	case a.Checkpoint != "":
+		return a.Checkpoint + of
+	case a.Config.Checkpoint == nil:
 		return "none"
 	}
-	return fmt.Sprintf("%s (from %s)", a.Config.Checkpoint.Kind.Name, a.ConfigFile)
+	return fmt.Sprintf("%s (from %s%s)", a.Config.Checkpoint.Kind.Name, a.ConfigFile, of)
 }

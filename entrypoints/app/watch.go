@@ -39,6 +39,9 @@ func Watch(ctx context.Context, o Options, w WatchOptions) error {
 	if err != nil {
 		return err
 	}
+	if err := a.single(); err != nil {
+		return err
+	}
 	if o.Events != "" {
 		return usage("watch follows a cluster: --events is for run")
 	}
@@ -107,9 +110,17 @@ func (k *watcher) elect(ctx context.Context) error {
 	}
 	k.stands("standby", "waiting for the leadership")
 	return leader.Run(ctx, leader.Options{
-		Config: config, Namespace: e.Namespace, Name: e.ID, LeaseDuration: e.LeaseDuration, RenewDeadline: e.RenewDeadline,
+		Config: config, Namespace: e.Namespace, Name: k.app.leaseName(), LeaseDuration: e.LeaseDuration, RenewDeadline: e.RenewDeadline,
 		RetryPeriod: e.RetryPeriod, Stop: k.Stop, OnChange: k.leads, Log: k.app.Log,
 	}, k.follow)
+}
+
+// leaseName: the replicas of each shard have a leader of their own.
+func (a *App) leaseName() string {
+	if a.shard.Whole() {
+		return a.Config.LeaderElection.ID
+	}
+	return fmt.Sprintf("%s-shard-%d-of-%d", a.Config.LeaderElection.ID, a.shard.Index, a.shard.Of)
 }
 
 // leads notes who is the leader.

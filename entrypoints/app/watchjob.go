@@ -23,6 +23,7 @@ func (a *App) watchJob(ctx context.Context, m *metrics.Metrics, see func(*App, [
 		return nil, nil, err
 	}
 	job := a.newJob(store, m)
+	job.Shards = a.shards(ctx, false)
 	job.Router = see(a, receivers)
 	job.CommitEvery = a.Config.Watch.CommitInterval
 	if e := a.Config.LeaderElection; e.Enabled {

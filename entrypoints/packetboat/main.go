@@ -117,6 +117,8 @@ func (c *command) clusterFlags(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&c.options.Kubeconfig, "kubeconfig", "", "kubeconfig file (default: the cluster this runs in, else KUBECONFIG)")
 	flags.StringVar(&c.options.Checkpoint, "checkpoint", "", "file:PATH, configmap:NAMESPACE/NAME, s3:BUCKET/KEY or gcs:BUCKET/OBJECT instead of the configuration's")
+	flags.StringSliceVar(&c.options.Clusters, "cluster-name", nil, "only these of the configuration's clusters")
+	flags.StringVar(&c.options.Shard, "shard", "", "i/n, counted from 0: only this part of a very large cluster, by namespace, from a checkpoint of its own")
 }
 
 func (c *command) outputFlag(cmd *cobra.Command, what string) {
