@@ -47,10 +47,13 @@ type Options struct {
 	Kubeconfig string   // goes before the configuration's cluster
 	Checkpoint string   // NAME:REF, goes before the configuration's checkpoint
 	Clusters   []string // names of the configuration's clusters; none is all
-	Shard      string   // i/n: deliver this part of the cluster only, from a checkpoint of its own
-	Events     string   // read events from this file, - for Stdin, instead of a cluster
-	Version    string
-	LogFormat  LogFormat // goes before the configuration's logFormat
+	// ClusterIndex chooses one of them by its place in the list, from 0, as an
+	// indexed Job knows it; "" is none.
+	ClusterIndex string
+	Shard        string // i/n: deliver this part of the cluster only, from a checkpoint of its own
+	Events       string // read events from this file, - for Stdin, instead of a cluster
+	Version      string
+	LogFormat    LogFormat // goes before the configuration's logFormat
 
 	Stdin  io.Reader
 	Stdout io.Writer // for metrics that are printed
@@ -112,7 +115,7 @@ func New(o Options) (*App, error) {
 	}
 	a.Warnings = slices.Concat(problems, config.Lint(a.Config))
 	a.Log = newLogger(o.Stderr, logFormat(o, a.Config), a.Config.Level())
-	if err := a.choose(o.Clusters); err != nil {
+	if err := a.choose(); err != nil {
 		return nil, err
 	}
 	return a, nil

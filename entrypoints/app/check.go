@@ -26,7 +26,7 @@ func Check(ctx context.Context, o Options) ([]config.Problem, error) {
 		if errors.As(err, &wrong) {
 			problems = append(problems, wrong.Problems...)
 		}
-		if err := a.choose(nil); err != nil {
+		if err := a.choose(); err != nil {
 			return nil, err
 		}
 		if err := a.checkCheckpoints(ctx); errors.As(err, &wrong) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -17,8 +18,15 @@ import (
 
 // choose keeps those of the configuration's clusters that the caller wants, and
 // makes an App of each. One alone is as if the configuration had no other.
-func (a *App) choose(names []string) error {
-	known := a.Config.Clusters
+func (a *App) choose() error {
+	known, names := a.Config.Clusters, a.Clusters
+	if a.ClusterIndex != "" {
+		i, err := strconv.Atoi(a.ClusterIndex)
+		if err != nil || i < 0 || i >= len(known) || len(names) > 0 {
+			return usage("--cluster-index %q: want the place of one of %d clusters in the list, from 0, and no --cluster-name", a.ClusterIndex, len(known))
+		}
+		names = []string{known[i].Name}
+	}
 	for _, name := range names {
 		if !slices.ContainsFunc(known, func(c config.NamedCluster) bool { return c.Name == name }) {
 			return usage("cluster %q is not in the configuration, which has %s", name, namesOf(known))

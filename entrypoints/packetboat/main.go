@@ -118,6 +118,7 @@ func (c *command) clusterFlags(cmd *cobra.Command) {
 	flags.StringVar(&c.options.Kubeconfig, "kubeconfig", "", "kubeconfig file (default: the cluster this runs in, else KUBECONFIG)")
 	flags.StringVar(&c.options.Checkpoint, "checkpoint", "", "file:PATH, configmap:NAMESPACE/NAME, s3:BUCKET/KEY or gcs:BUCKET/OBJECT instead of the configuration's")
 	flags.StringSliceVar(&c.options.Clusters, "cluster-name", nil, "only these of the configuration's clusters")
+	flags.StringVar(&c.options.ClusterIndex, "cluster-index", "", "only the cluster at this place of the configuration's list, from 0: for an indexed Job")
 	flags.StringVar(&c.options.Shard, "shard", "", "i/n, counted from 0: only this part of a very large cluster, by namespace, from a checkpoint of its own")
 }
 
