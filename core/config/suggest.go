@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/agnivade/levenshtein"
@@ -23,4 +24,23 @@ func suggest(word string, candidates []string) string {
 		return ""
 	}
 	return fmt.Sprintf("did you mean %q?", best)
+}
+
+// KnowsReceivers returns an error, with what was surely meant, unless all of
+// these are names of configured receivers.
+func (c *Config) KnowsReceivers(names ...string) error {
+	known := make([]string, len(c.Receivers))
+	for i, r := range c.Receivers {
+		known[i] = r.Name
+	}
+	for _, name := range names {
+		if slices.Contains(known, name) {
+			continue
+		}
+		if hint := suggest(name, known); hint != "" {
+			return fmt.Errorf("receiver %q is not in the configuration: %s", name, hint)
+		}
+		return fmt.Errorf("receiver %q is not in the configuration", name)
+	}
+	return nil
 }

@@ -45,7 +45,7 @@ func (j *Job) begin(ctx context.Context, c *committer, lanes []*lane) error {
 		l.begin(cursor, position.Cursor.ReadAt)
 		l.offered.Marker = marker
 	}
-	departed := j.departed(known, lanes, position.Cursor)
+	departed := j.departed(known, position.Cursor)
 	if !first && len(departed) == 0 {
 		return nil
 	}
@@ -66,11 +66,14 @@ func startOf(r Receiver, now state.Cursor) state.Cursor {
 
 // departed are the cursors of receivers that left the configuration so long ago
 // that nothing they are owed is retained. Before that they are kept, so that a
-// bad rollout loses nothing.
-func (j *Job) departed(known map[string]state.Cursor, lanes []*lane, now state.Cursor) []string {
+// bad rollout loses nothing. A run of some receivers only forgets nobody.
+func (j *Job) departed(known map[string]state.Cursor, now state.Cursor) []string {
 	configured := map[string]bool{}
-	for _, l := range lanes {
-		configured[l.Name] = true
+	for _, r := range j.Receivers {
+		if r.Idle {
+			return nil
+		}
+		configured[r.Name] = true
 	}
 	var names []string
 	for name, cursor := range known {

@@ -62,7 +62,9 @@ type Receiver struct {
 	MaxAge time.Duration
 	// OmitUpdates drops further versions of an event that was seen before.
 	OmitUpdates bool
-	Deliver     *deliver.Receiver
+	// Idle leaves it out of this run: it gets nothing, and its cursor stays.
+	Idle    bool
+	Deliver *deliver.Receiver
 }
 
 // Job is what a run needs. The fields are not changed while it runs.

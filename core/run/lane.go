@@ -64,10 +64,14 @@ type lane struct {
 }
 
 func (j *Job) newLanes() []*lane {
-	lanes := make([]*lane, len(j.Receivers))
-	for i, r := range j.Receivers {
-		lanes[i] = &lane{Receiver: r, tooOld: j.Metrics.Route.TooOld}
-		lanes[i].reset()
+	lanes := make([]*lane, 0, len(j.Receivers))
+	for _, r := range j.Receivers {
+		if r.Idle {
+			continue
+		}
+		l := &lane{Receiver: r, tooOld: j.Metrics.Route.TooOld}
+		l.reset()
+		lanes = append(lanes, l)
 	}
 	j.mu.Lock()
 	j.lanes = lanes

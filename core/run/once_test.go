@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/packetboat/packetboat/core/event"
 	"github.com/packetboat/packetboat/sinks"
 )
 
@@ -150,6 +151,46 @@ func TestReceiversComeAndGo(t *testing.T) {
 		assert.Contains(t, w.checkpoint().Clusters[w.cluster], "a")
 	})
 }
+
+// TestARunOfSomeReceivers: the others stay where they are, those that left the
+// configuration and those that are new to it too.
+func TestARunOfSomeReceivers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 5)
+		_, err := w.job("a", "b", "left").Once(w.phases())
+		require.NoError(t, err)
+		before := w.checkpoint().Clusters[w.cluster]
+		time.Sleep(2 * time.Hour) // longer than events are kept
+		w.add(2)
+
+		limited := w.job("a", "b", "new")
+		limited.Receivers[1].Idle, limited.Receivers[2].Idle = true, true
+		limited.Router = toSecond{}
+		report, err := limited.Once(w.phases())
+		require.NoError(t, err)
+		assert.True(t, report.CaughtUp)
+		assert.Len(t, report.Receivers, 1)
+		assert.Zero(t, report.Dropped, "an event that only an idle receiver wants is not dropped")
+		assert.Equal(t, "7", w.stored("a"))
+		after := w.checkpoint().Clusters[w.cluster]
+		for _, other := range []string{"b", "left"} {
+			assert.Equal(t, before[other], after[other], other)
+			assert.Len(t, w.got[other], 5, other)
+		}
+		assert.NotContains(t, after, "new", "its first run is still to come")
+		assert.Empty(t, w.got["new"])
+
+		_, err = w.job("a", "b", "new").Once(w.phases())
+		require.NoError(t, err)
+		w.requireAll("b")
+		w.requireAll("new")
+	})
+}
+
+// toSecond routes every event to the second receiver.
+type toSecond struct{}
+
+func (toSecond) Route(_ *event.Event, dst []int) []int { return append(dst, 1) }
 
 func TestAnotherClusterIsAFirstRunThere(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -34,8 +34,10 @@ func (a *App) Redeliver(ctx context.Context, only string) (run.Redelivered, erro
 	if letters == nil {
 		return run.Redelivered{}, usage("no dead letter store is configured: add deadLetter: to %s", a.ConfigFile)
 	}
-	if only != "" && !a.configured(only) {
-		return run.Redelivered{}, usage("receiver %q is not in the configuration", only)
+	if only != "" {
+		if err := a.Config.KnowsReceivers(only); err != nil {
+			return run.Redelivered{}, &UsageError{err}
+		}
 	}
 	opened, err := a.openSinks(ctx, metrics.Discard())
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"time"
 
@@ -22,11 +23,12 @@ import (
 
 // RunOptions are for one run.
 type RunOptions struct {
-	DryRun   bool
-	Deadline time.Duration   // the run ends by then, 0 for no deadline
-	Grace    time.Duration   // after Stop, to deliver and commit
-	Stop     <-chan struct{} // closed when the run shall end soon, may be nil
-	Progress func(run.Progress, int64)
+	DryRun    bool
+	Receivers []string        // only these; none: all. The cursors of the others stay
+	Deadline  time.Duration   // the run ends by then, 0 for no deadline
+	Grace     time.Duration   // after Stop, to deliver and commit
+	Stop      <-chan struct{} // closed when the run shall end soon, may be nil
+	Progress  func(run.Progress, int64)
 }
 
 // closeTime is how long receivers may take to close.
@@ -48,7 +50,7 @@ func (a *App) Run(ctx context.Context, o RunOptions) (run.Report, error) {
 	defer func(warnings []config.Problem) { a.Warnings = warnings }(a.Warnings)
 	requests, bytes := a.meter.Requests(), a.meter.Bytes()
 	counted := a.runMetrics()
-	job, err := a.job(ctx, o.DryRun, counted)
+	job, err := a.job(ctx, o, counted)
 	if err != nil {
 		return run.Report{}, err
 	}
@@ -107,7 +109,10 @@ func (a *App) closeSinks(ctx context.Context, job *run.Job) {
 	}
 }
 
-func (a *App) job(ctx context.Context, dryRun bool, m *metrics.Metrics) (*run.Job, error) {
+func (a *App) job(ctx context.Context, o RunOptions, m *metrics.Metrics) (*run.Job, error) {
+	if err := a.Config.KnowsReceivers(o.Receivers...); err != nil {
+		return nil, &UsageError{err}
+	}
 	receivers, err := a.openSinks(ctx, m)
 	if err != nil {
 		return nil, err
@@ -121,7 +126,7 @@ func (a *App) job(ctx context.Context, dryRun bool, m *metrics.Metrics) (*run.Jo
 		return nil, err
 	}
 	job := a.newJob(store, m)
-	job.DryRun, job.Shards = dryRun, a.shards(ctx, dryRun)
+	job.DryRun, job.Shards = o.DryRun, a.shards(ctx, o.DryRun)
 	if a.Events != "" {
 		if err := a.checkEvents(); err != nil {
 			return nil, err
@@ -129,18 +134,22 @@ func (a *App) job(ctx context.Context, dryRun bool, m *metrics.Metrics) (*run.Jo
 		job.Source, job.ReadMode = source.NewFile(a.openEvents, a.Config.ClusterName, a.Checkpoint != ""), "file"
 	} else {
 		marker := a.marker(store)
-		if dryRun {
+		if o.DryRun {
 			marker = nil
 		}
 		if err := a.readCluster(job, receivers, marker); err != nil {
 			return nil, err
 		}
 	}
-	if dryRun {
+	if o.DryRun {
 		job.Store, letters = dryStore{store}, dryLetters{}
 	}
 	for _, r := range receivers {
-		job.Receivers = append(job.Receivers, a.receiver(r, purpose{letters: letters, limits: store.Limits(), dryRun: dryRun}, m))
+		receiver := a.receiver(r, purpose{letters: letters, limits: store.Limits(), dryRun: o.DryRun}, m)
+		// Those that sit this run out are opened too: what is wrong with one of them
+		// is told in every run, and what is looked up of objects does not change.
+		receiver.Idle = len(o.Receivers) > 0 && !slices.Contains(o.Receivers, r.Name)
+		job.Receivers = append(job.Receivers, receiver)
 	}
 	return job, nil
 }

@@ -3,12 +3,15 @@ package app
 import (
 	"cmp"
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"runtime/debug"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/packetboat/packetboat/core/run"
@@ -68,18 +71,19 @@ func (f *Function) Warm() {
 	_ = f.open()
 }
 
-// Invoke makes one run. It ends before ctx's deadline and the timeout, early
-// enough to have delivered, committed and answered; if ctx is cancelled it stops
-// as well as it can. The error is nil if the run did its work, if another one is
-// at work, or if the time was too short; ExitCode tells the others apart. All of
-// it is logged, and stands in the Report too.
-func (f *Function) Invoke(ctx context.Context) (run.Report, error) {
+// Invoke makes one run, as its payload says: see parsePayload. It ends before
+// ctx's deadline and the timeout, early enough to have delivered, committed and
+// answered; if ctx is cancelled, or SIGTERM comes, it stops as well as it can.
+// The error is nil if the run did its work, if another one is at work, or if the
+// time was too short; ExitCode and ErrPayload tell the others apart. All of it is
+// logged, and stands in the Report too.
+func (f *Function) Invoke(ctx context.Context, payload []byte) (run.Report, error) {
 	if !f.busy.TryLock() {
 		holder := "another invocation of this process"
 		return run.Report{LeaseHeldBy: &holder}, nil
 	}
 	defer f.busy.Unlock()
-	report, err := f.invoke(ctx)
+	report, err := f.invoke(ctx, payload)
 	log := f.log
 	if f.app != nil {
 		log = f.app.Log
@@ -87,23 +91,35 @@ func (f *Function) Invoke(ctx context.Context) (run.Report, error) {
 	if err != nil {
 		report.Error = err.Error()
 		log.ErrorContext(ctx, "run failed, what is owed is kept for the next one", "error", err, "report", report)
-		f.app = nil // what it keeps may be the cause
+		if !errors.Is(err, ErrPayload) {
+			f.app = nil // what it keeps may be the cause
+		}
 		return report, err
 	}
 	log.InfoContext(ctx, "run ended", "report", report)
 	return report, nil
 }
 
-func (f *Function) invoke(ctx context.Context) (run.Report, error) {
-	end, err := f.end(ctx)
+func (f *Function) invoke(ctx context.Context, payload []byte) (run.Report, error) {
+	said, err := parsePayload(payload)
+	if err != nil {
+		return run.Report{}, err
+	}
+	end, err := f.end(ctx, said.deadline)
 	if err != nil {
 		return run.Report{}, err
 	}
 	if err := f.open(); err != nil {
 		return run.Report{}, err
 	}
+	if err := f.app.Config.KnowsReceivers(said.receivers...); err != nil {
+		return run.Report{}, wrongPayload("receivers: %w", err)
+	}
 	defer func() { _ = f.app.Close(ctx) }()
-	o := RunOptions{Stop: ctx.Done(), Grace: closeTime}
+	// Between two runs SIGTERM ends the process at once, as it would without us.
+	ctx, restore := signal.NotifyContext(ctx, syscall.SIGTERM)
+	defer restore()
+	o := RunOptions{Stop: ctx.Done(), Grace: closeTime, Receivers: said.receivers, DryRun: said.dryRun}
 	// That the caller is gone must not cut off what is being delivered: that is Stop's.
 	ctx = context.WithoutCancel(ctx)
 	if !end.IsZero() {
@@ -133,8 +149,9 @@ func (f *Function) open() error {
 	return nil
 }
 
-// end is when the answer must be there, the zero time if nobody says.
-func (f *Function) end(ctx context.Context) (time.Time, error) {
+// end is when the answer must be there, the zero time if nobody says. Whoever
+// leaves the least time is right.
+func (f *Function) end(ctx context.Context, asked time.Duration) (time.Time, error) {
 	timeout := f.options.Timeout
 	if text := os.Getenv(EnvTimeout); text != "" {
 		var err error
@@ -142,9 +159,11 @@ func (f *Function) end(ctx context.Context) (time.Time, error) {
 			return time.Time{}, usage("%s: want a time such as 50s, got %q", EnvTimeout, text)
 		}
 	}
-	end, limited := ctx.Deadline()
-	if own := time.Now().Add(timeout); timeout > 0 && (!limited || own.Before(end)) {
-		end = own
+	end, _ := ctx.Deadline()
+	for _, limit := range []time.Duration{timeout, asked} {
+		if own := time.Now().Add(limit); limit > 0 && (end.IsZero() || own.Before(end)) {
+			end = own
+		}
 	}
 	return end, nil
 }

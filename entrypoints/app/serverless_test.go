@@ -67,7 +67,7 @@ func TestFunctionEndsBeforeItsTime(t *testing.T) {
 				defer cancel()
 			}
 			f := app.NewFunction(app.FunctionOptions{Timeout: test.option})
-			report, err := f.Invoke(ctx)
+			report, err := f.Invoke(ctx, nil)
 			require.NoError(t, err, "that the time was too short is no error")
 			assert.False(t, report.CaughtUp)
 			assert.Nil(t, report.LeaseHeldBy)
@@ -84,7 +84,7 @@ func TestFunctionStopsWhenItsCallerLeaves(t *testing.T) {
 	deafCluster(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	report, err := app.NewFunction(app.FunctionOptions{}).Invoke(ctx)
+	report, err := app.NewFunction(app.FunctionOptions{}).Invoke(ctx, nil)
 	require.NoError(t, err)
 	assert.False(t, report.CaughtUp)
 }
@@ -104,7 +104,7 @@ func TestFunctionTellsWhatIsWrongWithTheEnvironment(t *testing.T) {
 			var log bytes.Buffer
 			f := app.NewFunction(app.FunctionOptions{LogFormat: app.LogGoogle, Stderr: &log})
 			f.Warm()
-			report, err := f.Invoke(t.Context())
+			report, err := f.Invoke(t.Context(), nil)
 			require.ErrorContains(t, err, test.says)
 			assert.Contains(t, report.Error, test.says)
 
@@ -118,7 +118,7 @@ func TestFunctionTellsWhatIsWrongWithTheEnvironment(t *testing.T) {
 			t.Setenv(test.name, right)
 			ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 			defer cancel()
-			_, err = f.Invoke(ctx)
+			_, err = f.Invoke(ctx, nil)
 			require.NoError(t, err, "after an error everything is opened anew")
 		})
 	}
@@ -130,12 +130,12 @@ func TestFunctionFindsItsBundledConfiguration(t *testing.T) {
 	t.Setenv(app.EnvConfig, "")
 	t.Setenv(app.EnvTimeout, "300ms")
 	t.Setenv("LAMBDA_TASK_ROOT", filepath.Dir(bundled))
-	_, err := app.NewFunction(app.FunctionOptions{}).Invoke(t.Context())
+	_, err := app.NewFunction(app.FunctionOptions{}).Invoke(t.Context(), nil)
 	require.NoError(t, err)
 
 	t.Setenv("LAMBDA_TASK_ROOT", "")
 	executable, err := os.Executable()
 	require.NoError(t, err)
-	_, err = app.NewFunction(app.FunctionOptions{}).Invoke(t.Context())
+	_, err = app.NewFunction(app.FunctionOptions{}).Invoke(t.Context(), nil)
 	require.ErrorContains(t, err, filepath.Join(filepath.Dir(executable), "config.yaml"))
 }

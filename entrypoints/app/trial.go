@@ -32,8 +32,8 @@ type Trial struct {
 // Try sends one recognisable event to a receiver, past the rules, in one attempt
 // and without a checkpoint. The error is nil if the receiver has accepted it.
 func (a *App) Try(ctx context.Context, receiver string) (Trial, error) {
-	if !a.configured(receiver) {
-		return Trial{}, usage("receiver %q is not in the configuration", receiver)
+	if err := a.Config.KnowsReceivers(receiver); err != nil {
+		return Trial{}, &UsageError{err}
 	}
 	receivers, err := a.openSinks(ctx, metrics.Discard())
 	if err != nil {

@@ -3,13 +3,16 @@
 //
 // It registers two functions by name with Google's Functions Framework: Run
 // answers HTTP requests, as Cloud Scheduler sends them, RunEvent takes
-// CloudEvents, as Pub/Sub sends them. Neither looks at what it is sent. Both may
-// be called concurrently: one run at a time works, the others say so.
+// CloudEvents, as Pub/Sub sends them. What they are sent may limit the run. Both
+// may be called concurrently: one run at a time works, the others say so.
 package cloudfunction
 
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"time"
@@ -47,13 +50,24 @@ func serve(f *app.Function) http.HandlerFunc {
 			answer(w, http.StatusMethodNotAllowed, map[string]string{"error": "a run is started by POST"})
 			return
 		}
-		report, err := f.Invoke(r.Context())
-		status := http.StatusOK
+		payload, err := io.ReadAll(io.LimitReader(r.Body, app.MaxPayload+1))
 		if err != nil {
-			status = http.StatusInternalServerError
+			answer(w, http.StatusBadRequest, map[string]string{"error": "the body ended early"})
+			return
 		}
-		answer(w, status, report)
+		report, err := f.Invoke(r.Context(), payload)
+		answer(w, status(err), report)
 	}
+}
+
+func status(err error) int {
+	switch {
+	case err == nil:
+		return http.StatusOK
+	case errors.Is(err, app.ErrPayload):
+		return http.StatusBadRequest
+	}
+	return http.StatusInternalServerError
 }
 
 func answer(w http.ResponseWriter, status int, body any) {
@@ -64,8 +78,23 @@ func answer(w http.ResponseWriter, status int, body any) {
 
 // receive answers an event: an error, which becomes a 500, makes Pub/Sub send it again.
 func receive(f *app.Function) func(context.Context, cloudevents.Event) error {
-	return func(ctx context.Context, _ cloudevents.Event) error {
-		_, err := f.Invoke(ctx)
+	return func(ctx context.Context, event cloudevents.Event) error {
+		payload, err := payloadOf(event)
+		if err == nil {
+			_, err = f.Invoke(ctx, payload)
+		}
 		return err
 	}
+}
+
+// payloadOf is the data of a Pub/Sub message; other events have none for us.
+func payloadOf(event cloudevents.Event) ([]byte, error) {
+	var published struct{ Message struct{ Data []byte } } // base64 in JSON
+	if event.Type() != "google.cloud.pubsub.topic.v1.messagePublished" {
+		return nil, nil
+	}
+	if err := event.DataAs(&published); err != nil {
+		return nil, fmt.Errorf("%w: this is no message of Pub/Sub: %w", app.ErrPayload, err)
+	}
+	return published.Message.Data, nil
 }

@@ -1,13 +1,15 @@
 // Command lambda is packetboat as an AWS Lambda function: each invocation is one
 // run. README.md says how it is built and configured.
 //
-// The payload is not looked at. The answer is the Report; it is an error only if
+// The payload may limit the run. The answer is the Report; it is an error only if
 // something is owed because of one, so that Lambda's own retry makes sense.
 // Lambda invokes one process once at a time.
 package main
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"os"
 
 	"github.com/aws/aws-lambda-go/lambda"
@@ -25,24 +27,28 @@ func main() {
 	})
 	// Lambda gives the time before the first invocation more CPU than most functions have.
 	f.Warm()
-	lambda.Start(handler(f))
+	lambda.Start(handler{f})
 }
 
-// handler takes no payload, so that none is wrong.
-func handler(f *app.Function) func(context.Context) (any, error) {
-	return func(ctx context.Context) (any, error) {
-		report, err := f.Invoke(ctx)
-		if err != nil {
-			return nil, messages.InvokeResponse_Error{Message: err.Error(), Type: errorType(err)}
-		}
-		return report, nil
+// handler takes the payload as it comes: what is no JSON is no error.
+type handler struct{ function *app.Function }
+
+// Invoke makes one run and returns its Report.
+func (h handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
+	report, err := h.function.Invoke(ctx, payload)
+	if err != nil {
+		return nil, messages.InvokeResponse_Error{Message: err.Error(), Type: errorType(err)}
 	}
+	return json.Marshal(report)
 }
 
 // errorType is for alarms and for conditions on a retry: only what is owed may
-// be there the next time, a configuration stays wrong.
+// be there the next time, a payload and a configuration stay wrong.
 func errorType(err error) string {
-	if app.ExitCode(err) == app.ExitUsage {
+	switch {
+	case errors.Is(err, app.ErrPayload):
+		return "Packetboat.Payload"
+	case app.ExitCode(err) == app.ExitUsage:
 		return "Packetboat.Usage"
 	}
 	return "Packetboat.Owed"

@@ -49,6 +49,7 @@ func (c *command) runCommand() *cobra.Command {
 	flags := cmd.Flags()
 	flags.StringVar(&c.options.Events, "events", "", "read events from this file, or - for standard input, instead of a cluster")
 	flags.BoolVar(&o.DryRun, "dry-run", false, "route and render, but send nothing, take no lease and write nothing")
+	flags.StringArrayVar(&o.Receivers, "receiver", nil, "only this receiver, may be given again for more; the others' cursors stay")
 	flags.DurationVar(&o.Deadline, "deadline", 0, "stop early enough to have delivered and committed after this time")
 	flags.DurationVar(&o.Grace, "grace", 25*time.Second, "after SIGTERM, time to deliver and commit what was read")
 	flags.BoolVar(&failIfBehind, "fail-if-behind", false, "exit 3 if the run ended before it had caught up")
