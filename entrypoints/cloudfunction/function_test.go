@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
@@ -29,9 +30,13 @@ func TestFunction(t *testing.T) {
 	var overHTTP *platform
 	for _, gcs := range peers.StartGCS(t) {
 		overHTTP = &platform{binary: binary, gcs: gcs, target: "Run"}
-		t.Run(gcs.Name, func(t *testing.T) { functiontest.Run(t, cluster, overHTTP) })
+		t.Run(gcs.Name, func(t *testing.T) {
+			functiontest.Run(t, cluster, overHTTP)
+			t.Run("Random", func(t *testing.T) { functiontest.Random(t, cluster, overHTTP) })
+		})
 	}
 	byEvent := &platform{binary: binary, gcs: overHTTP.gcs, target: "RunEvent"}
+	t.Run("Random by CloudEvents", func(t *testing.T) { functiontest.Random(t, cluster, byEvent) })
 
 	t.Run("two requests at once", func(t *testing.T) {
 		w := functiontest.NewWorld(t, cluster, overHTTP, "")
@@ -60,7 +65,7 @@ func TestFunction(t *testing.T) {
 		ctx, leave := context.WithCancel(t.Context())
 		gone := make(chan error, 1)
 		go func() {
-			_, err := overHTTP.invoke(ctx, instance, time.Minute)
+			_, err := overHTTP.invoke(ctx, instance, "{}")
 			gone <- err
 		}()
 		<-w.Hook.Arrived
@@ -91,10 +96,7 @@ func TestFunction(t *testing.T) {
 		written := w.Write(4)
 		w.Hook.Status.Store(http.StatusInternalServerError)
 		instance := w.Start(time.Minute)
-		event := http.Header{
-			"Ce-Id": {"1"}, "Ce-Source": {"//pubsub.googleapis.com/projects/p/topics/t"}, "Ce-Specversion": {"1.0"},
-			"Ce-Type": {"google.cloud.pubsub.topic.v1.messagePublished"}, "Content-Type": {"application/json"},
-		}
+		event := messagePublished
 		assert.Equal(t, http.StatusInternalServerError, send(t, http.MethodPost, byEvent.url(instance), event).StatusCode)
 		assert.Contains(t, instance.Log(t), `"owed":4`)
 
@@ -134,7 +136,10 @@ func (p *platform) Start(t *testing.T, env []string, timeout time.Duration) *fun
 		Address:     "127.0.0.1:" + port,
 		Connections: 1, // to Cloud Storage, whose client cannot be told to close them
 	}
-	instance.Invoke = func() (functiontest.Answer, error) { return p.invoke(context.Background(), instance, timeout) }
+	instance.Invoke = func() (functiontest.Answer, error) { return p.within(instance, timeout, "") }
+	instance.Within = func(less time.Duration) (functiontest.Answer, error) {
+		return p.within(instance, less, fmt.Sprintf(`{"deadline": %q}`, less))
+	}
 	require.Eventually(t, func() bool {
 		conn, err := net.Dial("tcp", instance.Address)
 		if err == nil {
@@ -147,23 +152,49 @@ func (p *platform) Start(t *testing.T, env []string, timeout time.Duration) *fun
 
 func (p *platform) url(i *functiontest.Instance) string { return "http://" + i.Address + "/" }
 
-// invoke posts what Cloud Scheduler does.
-func (p *platform) invoke(ctx context.Context, i *functiontest.Instance, timeout time.Duration) (functiontest.Answer, error) {
-	deadline := time.Now().Add(timeout)
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.url(i), http.NoBody)
+// invoke posts what Cloud Scheduler does, or Pub/Sub.
+func (p *platform) invoke(ctx context.Context, i *functiontest.Instance, payload string) (functiontest.Answer, error) {
+	body, header := payload, http.Header{"User-Agent": {"Google-Cloud-Scheduler"}}
+	if p.target == "RunEvent" {
+		body, header = published(payload), messagePublished
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.url(i), strings.NewReader(body))
 	if err != nil {
 		return functiontest.Answer{}, err
 	}
-	req.Header.Set("User-Agent", "Google-Cloud-Scheduler")
+	maps.Copy(req.Header, header)
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return functiontest.Answer{}, err
 	}
 	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	return functiontest.Answer{
-		Failed: resp.StatusCode != http.StatusOK, Late: time.Now().After(deadline), Body: body,
-	}, err
+	answer, err := io.ReadAll(resp.Body)
+	return functiontest.Answer{Failed: resp.StatusCode >= http.StatusBadRequest, Status: resp.StatusCode, Body: answer}, err
+}
+
+// within gives up at the end of the time, and says to the function how long it has.
+func (p *platform) within(i *functiontest.Instance, timeout time.Duration, payload string) (functiontest.Answer, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	answer, err := p.invoke(ctx, i, payload)
+	if err != nil { // or it has ended
+		return answer, fmt.Errorf("%w: %w", functiontest.ErrNoAnswer, err)
+	}
+	return answer, nil
+}
+
+var messagePublished = http.Header{
+	"Ce-Id": {"1"}, "Ce-Source": {"//pubsub.googleapis.com/projects/p/topics/t"}, "Ce-Specversion": {"1.0"},
+	"Ce-Type": {"google.cloud.pubsub.topic.v1.messagePublished"}, "Content-Type": {"application/json"},
+}
+
+// published is a message of Pub/Sub with this data.
+func published(data string) string {
+	body, _ := json.Marshal(map[string]any{ // it can be encoded
+		"subscription": "projects/p/subscriptions/s",
+		"message":      map[string]any{"data": []byte(data), "messageId": "1", "publishTime": "2026-01-02T03:04:05Z"},
+	})
+	return string(body)
 }
 
 func send(t *testing.T, method, url string, header http.Header) *http.Response {

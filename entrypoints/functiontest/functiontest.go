@@ -9,10 +9,12 @@ package functiontest
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -41,15 +43,24 @@ type Instance struct {
 	*Process
 	// Invoke invokes it once. It may be called in another goroutine.
 	Invoke func() (Answer, error)
+	// Within is Invoke, with less time than the platform's timeout. The error is
+	// ErrNoAnswer at the end of it, or sooner if the process has ended.
+	Within func(timeout time.Duration) (Answer, error)
 	// Connections is how many the platform's own client keeps open.
 	Connections int
 	Address     string // where it listens, if it does
+
+	name string // as the hook knows it
 }
+
+// ErrNoAnswer says that the platform has given up waiting.
+var ErrNoAnswer = errors.New("no answer")
 
 // Answer is what an invocation answered.
 type Answer struct {
 	Failed bool // the platform counts it as an error
 	Late   bool // it came after the deadline
+	Status int  // of HTTP, if it came that way
 	Body   []byte
 }
 
@@ -63,6 +74,7 @@ type World struct {
 	namespace string
 	env       []string
 	config    string
+	started   int // processes
 }
 
 // Cluster starts the API server that the tests of one main share.
@@ -88,7 +100,7 @@ checkpoint: %s
 route: {routes: [{match: [{receiver: hook}]}]}
 receivers: [{name: hook, webhook: {endpoint: %q}}]
 %s
-`, w.namespace, checkpoint, w.Hook.URL, extra), 0o600))
+`, w.namespace, checkpoint, w.Hook.URL+"/${PROCESS}", extra), 0o600))
 	w.env = slices.Concat(env, []string{app.EnvConfig + "=" + w.config, app.EnvKubeconfig + "=" + cluster.Kubeconfig(local.Admin)})
 	return w
 }
@@ -96,7 +108,11 @@ receivers: [{name: hook, webhook: {endpoint: %q}}]
 // Start starts a process with the World's configuration.
 func (w *World) Start(timeout time.Duration) *Instance {
 	w.t.Helper()
-	return w.platform.Start(w.t, w.env, timeout)
+	w.started++
+	name := strconv.Itoa(w.started)
+	instance := w.platform.Start(w.t, append(slices.Clone(w.env), "PROCESS="+name), timeout)
+	instance.name = name
+	return instance
 }
 
 // Write writes n new events and returns their UIDs.

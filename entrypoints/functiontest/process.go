@@ -37,14 +37,31 @@ func StartProcess(t *testing.T, binary string, env []string) *Process {
 		_ = p.cmd.Wait() // it is killed
 	}()
 	t.Cleanup(func() {
-		_ = p.cmd.Process.Kill()
-		<-p.done
+		p.Kill()
 		if t.Failed() {
 			t.Logf("log of %s:\n%s", filepath.Base(binary), p.Log(t)[:cmp.Or(p.end, len(p.Log(t)))])
 		}
 	})
 	return p
 }
+
+// Ended is closed when the process has ended, however.
+func (p *Process) Ended() <-chan struct{} { return p.done }
+
+// Kill ends the process as a platform does that waits no longer.
+func (p *Process) Kill() {
+	_ = p.cmd.Process.Kill() // it may have ended
+	<-p.done
+}
+
+// Freeze stops the process without telling it, as a platform may at any time.
+func (p *Process) Freeze() error { return p.cmd.Process.Signal(syscall.SIGSTOP) }
+
+// Thaw lets it go on.
+func (p *Process) Thaw() error { return p.cmd.Process.Signal(syscall.SIGCONT) }
+
+// Terminate asks it to end, as a platform does that shuts down.
+func (p *Process) Terminate() error { return p.cmd.Process.Signal(syscall.SIGTERM) }
 
 // Log is everything the process has written so far.
 func (p *Process) Log(t *testing.T) string {

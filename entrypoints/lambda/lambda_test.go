@@ -1,15 +1,9 @@
 package main
 
 import (
-	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
-	"io"
-	"net/http"
-	"net/http/httptest"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -28,7 +22,10 @@ func TestFunction(t *testing.T) {
 	cluster := functiontest.Cluster(t)
 	for _, s3 := range peers.StartS3(t) {
 		p := &platform{binary: binary, s3: s3, payload: "{}"}
-		t.Run(s3.Name, func(t *testing.T) { functiontest.Run(t, cluster, p) })
+		t.Run(s3.Name, func(t *testing.T) {
+			functiontest.Run(t, cluster, p)
+			t.Run("Random", func(t *testing.T) { functiontest.Random(t, cluster, p) })
+		})
 	}
 
 	t.Run("any payload", func(t *testing.T) {
@@ -72,77 +69,15 @@ func (p *platform) Checkpoint(t *testing.T) (yaml string, env []string) {
 func (p *platform) Start(t *testing.T, env []string, timeout time.Duration) *functiontest.Instance {
 	api := newRuntimeAPI(t)
 	env = append(env, "AWS_LAMBDA_RUNTIME_API="+api.address, "_HANDLER=bootstrap", "LAMBDA_TASK_ROOT="+filepath.Dir(p.binary))
+	process := functiontest.StartProcess(t, p.binary, env)
+	within := func(timeout time.Duration) (functiontest.Answer, error) {
+		return api.invoke(p.payload, timeout, process.Ended())
+	}
 	return &functiontest.Instance{
-		Process:     functiontest.StartProcess(t, p.binary, env),
+		Process:     process,
 		Connections: 2, // one waits for the next invocation, one is kept by the SDK for S3
-		Invoke:      func() (functiontest.Answer, error) { return api.invoke(p.payload, timeout) },
-	}
-}
-
-// runtimeAPI is the Runtime API of Lambda for one process: see
-// https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html.
-type runtimeAPI struct {
-	address string
-	next    chan invocation
-	answers chan functiontest.Answer
-}
-
-type invocation struct {
-	payload  string
-	deadline time.Time
-}
-
-func newRuntimeAPI(t *testing.T) *runtimeAPI {
-	api := &runtimeAPI{next: make(chan invocation), answers: make(chan functiontest.Answer, 1)}
-	const path = "/2018-06-01/runtime/invocation/"
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET "+path+"next", api.serveNext)
-	mux.HandleFunc("POST "+path+"1/response", api.take(false))
-	mux.HandleFunc("POST "+path+"1/error", api.take(true))
-	server := httptest.NewServer(mux)
-	t.Cleanup(func() {
-		server.CloseClientConnections() // the process waits for the next invocation
-		server.Close()
-	})
-	api.address = server.Listener.Addr().String()
-	return api
-}
-
-func (a *runtimeAPI) serveNext(w http.ResponseWriter, r *http.Request) {
-	select {
-	case next := <-a.next:
-		w.Header().Set("Lambda-Runtime-Aws-Request-Id", "1")
-		w.Header().Set("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(next.deadline.UnixMilli(), 10))
-		w.Header().Set("Lambda-Runtime-Invoked-Function-Arn", "arn:aws:lambda:us-east-1:123456789012:function:packetboat")
-		_, _ = io.WriteString(w, next.payload)
-	case <-r.Context().Done():
-	}
-}
-
-func (a *runtimeAPI) take(failed bool) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		body, _ := io.ReadAll(r.Body)
-		a.answers <- functiontest.Answer{Failed: failed, Body: body}
-		w.WriteHeader(http.StatusAccepted)
-	}
-}
-
-var errNoAnswer = errors.New("no answer at the deadline, when Lambda ends the function")
-
-func (a *runtimeAPI) invoke(payload string, timeout time.Duration) (functiontest.Answer, error) {
-	deadline := time.Now().Add(timeout)
-	ctx, cancel := context.WithDeadline(context.Background(), deadline)
-	defer cancel()
-	select {
-	case a.next <- invocation{payload, deadline}:
-	case <-ctx.Done():
-		return functiontest.Answer{}, errNoAnswer
-	}
-	select {
-	case answer := <-a.answers:
-		return answer, nil
-	case <-ctx.Done():
-		return functiontest.Answer{}, errNoAnswer
+		Invoke:      func() (functiontest.Answer, error) { return within(timeout) },
+		Within:      within,
 	}
 }
 
@@ -156,8 +91,8 @@ func TestErrorTypes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			api := newRuntimeAPI(t)
-			functiontest.StartProcess(t, binary, append(env, "AWS_LAMBDA_RUNTIME_API="+api.address))
-			answer, err := api.invoke("{}", time.Minute)
+			process := functiontest.StartProcess(t, binary, append(env, "AWS_LAMBDA_RUNTIME_API="+api.address))
+			answer, err := api.invoke("{}", time.Minute, process.Ended())
 			require.NoError(t, err)
 			require.True(t, answer.Failed)
 			assert.Contains(t, string(answer.Body), `"errorType":"Packetboat.Usage"`)
