@@ -172,8 +172,13 @@ func (f *Function) end(ctx context.Context, asked time.Duration) (time.Time, err
 // receivers and for the answer, after the run has ended: a tenth, at most 2 s.
 func margin(total time.Duration) time.Duration { return min(total/10, 2*time.Second) }
 
-// bundledConfig is where a configuration is that was packed with the binary.
+// bundledConfig is where a configuration is that was packed with the binary, or
+// with the source: Google's buildpack leaves that below the working directory.
 func bundledConfig() string {
+	packed := filepath.Join("serverless_function_source_code", "config.yaml")
+	if _, err := os.Stat(packed); err == nil {
+		return packed
+	}
 	dir := os.Getenv("LAMBDA_TASK_ROOT")
 	if dir == "" {
 		executable, err := os.Executable()

@@ -23,9 +23,6 @@ import (
 	"github.com/packetboat/packetboat/entrypoints/app"
 )
 
-// version is set by the linker; a build without it says what Go knows.
-var version = ""
-
 // timeout is for a platform that does not say its own, below the 60 s that a
 // Cloud Function has by default.
 const timeout = 50 * time.Second

@@ -46,6 +46,8 @@ type Instance struct {
 	// Within is Invoke, with less time than the platform's timeout. The error is
 	// ErrNoAnswer at the end of it, or sooner if the process has ended.
 	Within func(timeout time.Duration) (Answer, error)
+	// Send is Invoke, with a payload.
+	Send func(payload string) (Answer, error)
 	// Connections is how many the platform's own client keeps open.
 	Connections int
 	Address     string // where it listens, if it does

@@ -24,9 +24,14 @@ type Process struct {
 // killed at the end of the test.
 func StartProcess(t *testing.T, binary string, env []string) *Process {
 	t.Helper()
-	dir := t.TempDir()
+	return StartProcessIn(t, t.TempDir(), binary, env)
+}
+
+// StartProcessIn starts it in a directory.
+func StartProcessIn(t *testing.T, dir, binary string, env []string) *Process {
+	t.Helper()
 	//nolint:noctx // it ends with the test, not with a call
-	p := &Process{cmd: exec.Command(binary), log: filepath.Join(dir, "log"), done: make(chan struct{})}
+	p := &Process{cmd: exec.Command(binary), log: filepath.Join(t.TempDir(), "log"), done: make(chan struct{})}
 	log, err := os.Create(p.log)
 	require.NoError(t, err)
 	defer log.Close()

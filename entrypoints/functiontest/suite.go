@@ -25,6 +25,8 @@ func Run(t *testing.T, cluster *local.Cluster, p Platform) {
 		"ErrorOnlyWhenOwedByAnError":      failingReceiver,
 		"AnotherRunAtWorkIsNoError":       leaseHeld,
 		"WrongConfigurationIsToldWhenRun": wrongConfiguration,
+		"ThePayloadLimitsTheRun":          payload,
+		"SIGTERMEndsTheRunWell":           terminated,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, cluster, p) })
 	}

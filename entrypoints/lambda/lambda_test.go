@@ -21,10 +21,12 @@ func TestFunction(t *testing.T) {
 	binary := functiontest.Build(t)
 	cluster := functiontest.Cluster(t)
 	for _, s3 := range peers.StartS3(t) {
-		p := &platform{binary: binary, s3: s3, payload: "{}"}
+		p := &platform{binary: binary, s3: s3}
 		t.Run(s3.Name, func(t *testing.T) {
+			awake := functiontest.FrozenInARun(t, cluster, p)
 			functiontest.Run(t, cluster, p)
 			t.Run("Random", func(t *testing.T) { functiontest.Random(t, cluster, p) })
+			t.Run("FrozenForLongerThanItsLease", awake)
 		})
 	}
 
@@ -39,8 +41,9 @@ func TestFunction(t *testing.T) {
 		} {
 			t.Run(name, func(t *testing.T) {
 				w.Write(1)
-				p.payload = payload
-				assert.EqualValues(t, 1, w.Report(instance).Receivers["hook"].Delivered)
+				answer, err := instance.Send(payload)
+				require.NoError(t, err)
+				assert.EqualValues(t, 1, answer.Report(t).Receivers["hook"].Delivered)
 			})
 		}
 	})
@@ -48,9 +51,8 @@ func TestFunction(t *testing.T) {
 
 // platform is Lambda as far as a function sees it.
 type platform struct {
-	binary  string
-	s3      peers.S3
-	payload string
+	binary string
+	s3     peers.S3
 }
 
 // Checkpoint gives the function its credentials as Lambda does.
@@ -70,14 +72,15 @@ func (p *platform) Start(t *testing.T, env []string, timeout time.Duration) *fun
 	api := newRuntimeAPI(t)
 	env = append(env, "AWS_LAMBDA_RUNTIME_API="+api.address, "_HANDLER=bootstrap", "LAMBDA_TASK_ROOT="+filepath.Dir(p.binary))
 	process := functiontest.StartProcess(t, p.binary, env)
-	within := func(timeout time.Duration) (functiontest.Answer, error) {
-		return api.invoke(p.payload, timeout, process.Ended())
+	send := func(payload string, timeout time.Duration) (functiontest.Answer, error) {
+		return api.invoke(payload, timeout, process.Ended())
 	}
 	return &functiontest.Instance{
 		Process:     process,
 		Connections: 2, // one waits for the next invocation, one is kept by the SDK for S3
-		Invoke:      func() (functiontest.Answer, error) { return within(timeout) },
-		Within:      within,
+		Invoke:      func() (functiontest.Answer, error) { return send("{}", timeout) },
+		Within:      func(less time.Duration) (functiontest.Answer, error) { return send("{}", less) },
+		Send:        func(payload string) (functiontest.Answer, error) { return send(payload, timeout) },
 	}
 }
 
