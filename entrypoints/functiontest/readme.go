@@ -71,6 +71,9 @@ func Readme(t *testing.T) {
 		require.NoError(t, err)
 		assert.JSONEq(t, block, string(written), "it shows every field that is always there")
 	}
+	for _, block := range blocks(t, "json payload") {
+		assert.True(t, json.Valid([]byte(block)), block)
+	}
 	text, err := os.ReadFile("README.md")
 	require.NoError(t, err)
 	for _, variable := range []string{app.EnvConfig, app.EnvCheckpoint, app.EnvKubeconfig, app.EnvTimeout} {

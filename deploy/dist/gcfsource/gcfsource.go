@@ -33,23 +33,25 @@ type Options struct {
 }
 
 // Write writes the archive, a zip file.
-func Write(ctx context.Context, w io.Writer, o Options) error {
+func Write(ctx context.Context, w io.Writer, o Options) (err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("pack function: %w", err)
+		}
+	}()
 	stage, err := os.MkdirTemp("", "gcfsource-")
 	if err != nil {
-		return fmt.Errorf("pack function: %w", err)
+		return err
 	}
-	defer os.RemoveAll(stage)
+	defer func() { err = errors.Join(err, os.RemoveAll(stage)) }()
 	if err := o.stage(ctx, stage); err != nil {
-		return fmt.Errorf("pack function: %w", err)
+		return err
 	}
 	// It looks at every tag and platform, so that the archive builds on each.
 	if _, err := goCommand(ctx, stage, "mod", "vendor"); err != nil {
-		return fmt.Errorf("pack function: %w", err)
+		return err
 	}
-	if err := zipDir(w, stage); err != nil {
-		return fmt.Errorf("pack function: %w", err)
-	}
-	return nil
+	return zipDir(w, stage)
 }
 
 // stage copies what is ours.
