@@ -77,7 +77,8 @@ type App struct {
 	// own; this one is not used for a cluster then. share is how many run at once.
 	clusters []*App
 	share    int
-	unnamed  bool // the checkpoint is where watch mode puts it, nobody has named it
+	named    []config.NamedCluster // all that the configuration has
+	unnamed  bool                  // the checkpoint is where watch mode puts it, nobody has named it
 }
 
 // ConfigError says that a configuration cannot be used.

@@ -27,14 +27,13 @@ func (a *App) choose() error {
 		}
 		names = []string{known[i].Name}
 	}
-	for _, name := range names {
-		if !slices.ContainsFunc(known, func(c config.NamedCluster) bool { return c.Name == name }) {
-			return usage("cluster %q is not in the configuration, which has %s", name, namesOf(known))
-		}
+	if err := knows(known, names); err != nil {
+		return err
 	}
 	if len(known) == 0 {
 		return nil
 	}
+	a.named = known
 	chosen := slices.Clone(known)
 	if len(names) > 0 {
 		chosen = slices.DeleteFunc(chosen, func(c config.NamedCluster) bool { return !slices.Contains(names, c.Name) })
@@ -52,6 +51,28 @@ func (a *App) choose() error {
 			Options: a.Options, Config: configOf(a.Config, c, atOnce), Warnings: a.Warnings,
 			Log: a.Log.With("cluster", c.Name), shard: a.shard, share: atOnce,
 		})
+	}
+	return nil
+}
+
+func knows(known []config.NamedCluster, names []string) error {
+	for _, name := range names {
+		if !slices.ContainsFunc(known, func(c config.NamedCluster) bool { return c.Name == name }) {
+			return usage("cluster %q is not in the configuration, which has %s", name, namesOf(known))
+		}
+	}
+	return nil
+}
+
+// knowsClusters says which of these names this App does not run.
+func (a *App) knowsClusters(names []string) error {
+	if len(a.clusters) > 0 {
+		return knows(a.Config.Clusters, names)
+	}
+	for _, name := range names {
+		if len(a.named) == 0 || name != a.Config.ClusterName {
+			return usage("cluster %q is not one that is run here", name)
+		}
 	}
 	return nil
 }
@@ -128,15 +149,18 @@ func (a *App) runClusters(ctx context.Context, o RunOptions) (run.Report, error)
 		return run.Report{}, err
 	}
 	o.Progress = nil // it is of one run
-	reports := make([]run.Report, len(a.clusters))
-	errs := make([]error, len(a.clusters))
+	clusters := slices.DeleteFunc(slices.Clone(a.clusters), func(one *App) bool {
+		return len(o.Clusters) > 0 && !slices.Contains(o.Clusters, one.Config.ClusterName)
+	})
+	reports := make([]run.Report, len(clusters))
+	errs := make([]error, len(clusters))
 	free := make(chan struct{}, a.clusters[0].share)
 	var running sync.WaitGroup
-	for i, one := range a.clusters {
+	for i, one := range clusters {
 		free <- struct{}{}
 		own := o
 		if o.Deadline > 0 {
-			own.Deadline = shareOf(o.Deadline-time.Since(began), len(a.clusters)-i, cap(free))
+			own.Deadline = shareOf(o.Deadline-time.Since(began), len(clusters)-i, cap(free))
 		}
 		running.Go(func() {
 			defer func() { <-free }()
@@ -147,7 +171,7 @@ func (a *App) runClusters(ctx context.Context, o RunOptions) (run.Report, error)
 	}
 	running.Wait()
 	named := map[string]run.Report{}
-	for i, one := range a.clusters {
+	for i, one := range clusters {
 		if errs[i] != nil && reports[i].Error == "" {
 			reports[i].Error = errs[i].Error()
 		}

@@ -26,6 +26,7 @@ func wrongPayload(format string, args ...any) error {
 type overrides struct {
 	deadline  time.Duration // 0: the platform's alone
 	receivers []string      // none: all
+	clusters  []string      // none: all
 	dryRun    bool
 }
 
@@ -45,7 +46,6 @@ func parsePayload(payload []byte) (overrides, error) {
 	if err := json.Unmarshal(payload, &object); err != nil {
 		return o, wrongPayload("it begins as a JSON object and is none: %w", err)
 	}
-	var clusters []string
 	var deadline string
 	keys := map[string]struct {
 		into any
@@ -54,7 +54,7 @@ func parsePayload(payload []byte) (overrides, error) {
 		"deadline":  {&deadline, `a time such as "40s"`},
 		"receivers": {&o.receivers, `a list of names such as ["slack"]`},
 		"dryRun":    {&o.dryRun, "true or false"},
-		"clusters":  {&clusters, `a list of names such as ["prod"]`},
+		"clusters":  {&o.clusters, `a list of names such as ["prod"]`},
 	}
 	for _, name := range slices.Sorted(maps.Keys(object)) {
 		key, ours := keys[name]
@@ -71,11 +71,10 @@ func parsePayload(payload []byte) (overrides, error) {
 			return o, wrongPayload("%s: want %s, got %.100s", name, key.want, value)
 		}
 	}
-	if o.receivers != nil && len(o.receivers) == 0 {
-		return o, wrongPayload("receivers: name at least one, or leave the key out for all")
-	}
-	if len(clusters) > 0 {
-		return o, wrongPayload("clusters: the configuration has one cluster, without a name to choose it by")
+	for key, names := range map[string][]string{"receivers": o.receivers, "clusters": o.clusters} {
+		if names != nil && len(names) == 0 {
+			return o, wrongPayload("%s: name at least one, or leave the key out for all", key)
+		}
 	}
 	if _, given := object["deadline"]; given {
 		var err error

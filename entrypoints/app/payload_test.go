@@ -2,6 +2,10 @@ package app_test
 
 import (
 	"bytes"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -56,7 +60,8 @@ func TestWrongPayloads(t *testing.T) {
 		`{"x": 1, "dry_run": true}`:            `payload: dry_run is not known: did you mean "dryRun"?`,
 		`{"receiver": "out"}`:                  `payload: receiver is not known: did you mean "receivers"?`,
 		`{"clusters": {}}`:                     `payload: clusters: want a list of names such as ["prod"], got {}`,
-		`{"clusters": ["prod"]}`:               "payload: clusters: the configuration has one cluster",
+		`{"clusters": ["prod"]}`:               `payload: clusters: cluster "prod" is not one that is run here`,
+		`{"clusters": []}`:                     "payload: clusters: name at least one, or leave the key out for all",
 		`{"dryRun": true`:                      "payload: it begins as a JSON object and is none: unexpected end of JSON input",
 		strings.Repeat(" ", app.MaxPayload+1):  "payload: it has 1048577 bytes, the limit is 1048576",
 		`{"deadline": ["` + long + `"]}`:       `payload: deadline: want a time such as "40s", got ["` + long[:98],
@@ -92,4 +97,39 @@ func TestPayloadLimitsTheTime(t *testing.T) {
 	require.NoError(t, err)
 	assert.False(t, report.CaughtUp)
 	assert.True(t, report.DryRun)
+}
+
+// TestPayloadChoosesClusters of those that the configuration has.
+func TestPayloadChoosesClusters(t *testing.T) {
+	deafCluster(t)
+	dir := t.TempDir()
+	config := filepath.Join(dir, "config.yaml")
+	require.NoError(t, os.WriteFile(config, []byte(`
+checkpoint: {file: {path: `+dir+`/checkpoint.json}}
+clusters:
+  - {name: east, cluster: {kubeconfig: "`+os.Getenv(app.EnvKubeconfig)+`"}}
+  - {name: west, cluster: {kubeconfig: "`+os.Getenv(app.EnvKubeconfig)+`"}}
+  - {name: north, cluster: {kubeconfig: "`+os.Getenv(app.EnvKubeconfig)+`"}}
+route: {match: [{receiver: out}]}
+receivers: [{name: out, stdout: {}}]
+`), 0o600))
+	t.Setenv(app.EnvConfig, config)
+	t.Setenv(app.EnvKubeconfig, "")
+	t.Setenv(app.EnvCheckpoint, "")
+	f := app.NewFunction(app.FunctionOptions{Timeout: 200 * time.Millisecond})
+	chosen := func(payload string) []string {
+		report, err := f.Invoke(t.Context(), []byte(payload))
+		require.NoError(t, err)
+		return slices.Sorted(maps.Keys(report.Clusters))
+	}
+	assert.Equal(t, []string{"east", "north", "west"}, chosen("{}"))
+	assert.Equal(t, []string{"east", "west"}, chosen(`{"clusters": ["west", "east"]}`))
+	_, err := f.Invoke(t.Context(), []byte(`{"clusters": ["south"]}`))
+	require.ErrorContains(t, err, `payload: clusters: cluster "south" is not in the configuration, which has east, west, north`)
+
+	t.Setenv(app.EnvClusters, "west")
+	f = app.NewFunction(app.FunctionOptions{Timeout: 200 * time.Millisecond})
+	assert.Empty(t, chosen(`{"clusters": ["west"]}`), "one alone has a Report like any other")
+	_, err = f.Invoke(t.Context(), []byte(`{"clusters": ["east"]}`))
+	require.ErrorContains(t, err, `cluster "east" is not one that is run here`)
 }

@@ -24,6 +24,7 @@ import (
 // RunOptions are for one run.
 type RunOptions struct {
 	DryRun    bool
+	Clusters  []string        // names of some of the App's clusters; none is all
 	Receivers []string        // only these; none: all. The cursors of the others stay
 	Deadline  time.Duration   // the run ends by then, 0 for no deadline
 	Grace     time.Duration   // after Stop, to deliver and commit

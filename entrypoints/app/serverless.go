@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -25,6 +26,10 @@ const (
 	EnvCheckpoint = "PACKETBOAT_CHECKPOINT"
 	// EnvKubeconfig is a file, and goes before the configuration's cluster.
 	EnvKubeconfig = "PACKETBOAT_KUBECONFIG"
+	// EnvClusters are the names of some of the configuration's clusters, with commas.
+	EnvClusters = "PACKETBOAT_CLUSTERS"
+	// EnvShard is i/n, the part of a very large cluster that is delivered.
+	EnvShard = "PACKETBOAT_SHARD"
 	// EnvTimeout is how long an invocation may take, such as 50s.
 	EnvTimeout = "PACKETBOAT_TIMEOUT"
 )
@@ -115,11 +120,14 @@ func (f *Function) invoke(ctx context.Context, payload []byte) (run.Report, erro
 	if err := f.app.Config.KnowsReceivers(said.receivers...); err != nil {
 		return run.Report{}, wrongPayload("receivers: %w", err)
 	}
+	if err := f.app.knowsClusters(said.clusters); err != nil {
+		return run.Report{}, wrongPayload("clusters: %w", err)
+	}
 	defer func() { _ = f.app.Close(ctx) }()
 	// Between two runs SIGTERM ends the process at once, as it would without us.
 	ctx, restore := signal.NotifyContext(ctx, syscall.SIGTERM)
 	defer restore()
-	o := RunOptions{Stop: ctx.Done(), Grace: closeTime, Receivers: said.receivers, DryRun: said.dryRun}
+	o := RunOptions{Stop: ctx.Done(), Grace: closeTime, Receivers: said.receivers, Clusters: said.clusters, DryRun: said.dryRun}
 	// That the caller is gone must not cut off what is being delivered: that is Stop's.
 	ctx = context.WithoutCancel(ctx)
 	if !end.IsZero() {
@@ -140,6 +148,7 @@ func (f *Function) open() error {
 	a, err := New(Options{
 		ConfigFile: cmp.Or(os.Getenv(EnvConfig), bundledConfig()),
 		Checkpoint: os.Getenv(EnvCheckpoint), Kubeconfig: os.Getenv(EnvKubeconfig),
+		Clusters: strings.FieldsFunc(os.Getenv(EnvClusters), func(r rune) bool { return r == ',' || r == ' ' }), Shard: os.Getenv(EnvShard),
 		LogFormat: f.options.LogFormat, Version: f.options.Version, Stdout: os.Stdout, Stderr: f.options.Stderr,
 	})
 	if err != nil {
