@@ -69,7 +69,7 @@ type declarations struct {
 func docs(t *testing.T) map[string]string {
 	t.Helper()
 	s := declarations{packages: map[string]string{}, types: map[string]string{}, fields: map[string]*ast.StructType{}}
-	for _, pattern := range []string{"core/config", "core/route", "sinks", "sinks/*", "state/*"} {
+	for _, pattern := range []string{"core/config", "core/awsconfig", "core/route", "sinks", "sinks/*", "state/*"} {
 		folders, err := filepath.Glob(filepath.Join(module, pattern))
 		require.NoError(t, err)
 		for _, folder := range folders {

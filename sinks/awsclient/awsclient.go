@@ -1,6 +1,6 @@
-// Package awsclient is the one way in which sinks reach AWS: region,
-// credentials, roles and connections, and the one place where an error code of
-// AWS becomes a verdict.
+// Package awsclient is the one way in which sinks reach AWS: connections, with
+// the region, credentials and roles of core/awsconfig, and the one place where an
+// error code of AWS becomes a verdict.
 //
 // New reads certificate files and nothing else. The shared configuration is
 // read, and credentials are looked for, at the first Do. A Do makes one attempt:
@@ -21,12 +21,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
-	"github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/credentials"
-	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
-	"github.com/aws/aws-sdk-go-v2/service/sts"
-	"github.com/aws/smithy-go/logging"
 
+	"github.com/packetboat/packetboat/core/awsconfig"
 	"github.com/packetboat/packetboat/sinks"
 	"github.com/packetboat/packetboat/sinks/httppost"
 )
@@ -53,7 +49,7 @@ type Client[T any] struct {
 //
 //	func(c aws.Config) *kinesis.Client { return kinesis.NewFromConfig(c) }
 func New[T any](c Config, env sinks.Env, build func(aws.Config) T) (*Client[T], error) {
-	if err := c.check(); err != nil {
+	if err := c.Check(); err != nil {
 		return nil, err
 	}
 	if c.HTTP.Timeout < 0 {
@@ -116,56 +112,16 @@ func (c *Client[T]) open(ctx context.Context) (T, aws.CredentialsProvider, error
 
 // load reads the SDK's configuration. A failure is not kept: the next Do tries again.
 func (c *Client[T]) load(ctx context.Context) (aws.Config, error) {
-	loaded, err := config.LoadDefaultConfig(ctx, c.options()...)
+	loaded, err := c.config.Load(ctx)
 	if err != nil {
-		var profile config.SharedConfigProfileNotExistError
-		if errors.As(err, &profile) {
-			return aws.Config{}, sinks.Stop(fmt.Errorf("read AWS configuration: profile %q does not exist", profile.Profile))
+		if wrong := (*awsconfig.SetupError)(nil); errors.As(err, &wrong) {
+			err = sinks.Stop(err)
 		}
-		return aws.Config{}, fmt.Errorf("read AWS configuration: %w", err)
-	}
-	switch {
-	case loaded.Region != "":
-	case c.config.Endpoint == "":
-		return aws.Config{}, sinks.Stop(errors.New("region is missing: set region or AWS_REGION"))
-	default:
-		loaded.Region = "us-east-1" // what services without regions take
-	}
-	if role := c.config.AssumeRole; role.RoleARN != "" {
-		// With the SDK's own connections: endpoint and tls are the service's, not those of STS.
-		loaded.Credentials = aws.NewCredentialsCache(stscreds.NewAssumeRoleProvider(sts.NewFromConfig(loaded), role.RoleARN, role.apply))
-	}
-	if c.config.Endpoint != "" {
-		loaded.BaseEndpoint = &c.config.Endpoint
+		return aws.Config{}, err
 	}
 	loaded.HTTPClient = doer{c.transport}
 	c.userAgent(&loaded)
 	return loaded, nil
-}
-
-func (c *Client[T]) options() []func(*config.LoadOptions) error {
-	options := []func(*config.LoadOptions) error{
-		config.WithRetryer(func() aws.Retryer { return aws.NopRetryer{} }),
-		config.WithLogger(logging.Nop{}), // else it writes to standard error, in a format of its own
-	}
-	if c.config.Region != "" {
-		options = append(options, config.WithRegion(c.config.Region))
-	}
-	if !c.config.AccessKeyID.IsZero() {
-		options = append(options, config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider(
-			c.config.AccessKeyID.Reveal(), c.config.SecretAccessKey.Reveal(), "")))
-	}
-	return options
-}
-
-func (a AssumeRole) apply(o *stscreds.AssumeRoleOptions) {
-	o.RoleSessionName = defaultSession
-	if a.SessionName != "" {
-		o.RoleSessionName = a.SessionName
-	}
-	if !a.ExternalID.IsZero() {
-		o.ExternalID = aws.String(a.ExternalID.Reveal())
-	}
 }
 
 func userAgent(version string) func(*aws.Config) {

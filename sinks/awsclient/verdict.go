@@ -16,6 +16,7 @@ import (
 	"github.com/aws/smithy-go/middleware"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
+	"github.com/packetboat/packetboat/core/awsconfig"
 	"github.com/packetboat/packetboat/sinks"
 	"github.com/packetboat/packetboat/sinks/httppost"
 )
@@ -99,10 +100,7 @@ func (c *Client[T]) verdict(ctx context.Context, err error) error {
 }
 
 func (c *Client[T]) judge(api smithy.APIError, response *smithyhttp.Response) error {
-	code, message := api.ErrorCode(), api.ErrorMessage()
-	if id := c.config.AssumeRole.ExternalID.Reveal(); id != "" {
-		message = strings.ReplaceAll(message, id, "<secret>")
-	}
+	code, message := api.ErrorCode(), c.config.AssumeRole.Redact(api.ErrorMessage())
 	err := errors.New(explain(code, message, response))
 	mark, known := codes[code]
 	switch {
@@ -122,8 +120,7 @@ func (c *Client[T]) judge(api smithy.APIError, response *smithyhttp.Response) er
 
 // credentialsError is never the record's fault.
 func (c *Client[T]) credentialsError(ctx context.Context, err error) error {
-	const where = "get AWS credentials, from the configuration, the environment, the shared files " +
-		"or the role of the pod, function or machine"
+	const where = awsconfig.GetCredentials
 	var response *smithyhttp.ResponseError
 	var api smithy.APIError
 	switch {

@@ -11,9 +11,9 @@ import (
 
 	"github.com/IBM/sarama"
 
+	"github.com/packetboat/packetboat/core/awsconfig"
 	"github.com/packetboat/packetboat/core/secret"
 	"github.com/packetboat/packetboat/sinks"
-	"github.com/packetboat/packetboat/sinks/awsclient"
 	"github.com/packetboat/packetboat/sinks/httppost"
 )
 
@@ -93,7 +93,7 @@ type oauthConfig struct {
 type awsConfig struct {
 	// Region is the cluster's; default that of the environment.
 	Region     string               `yaml:"region"`
-	AssumeRole awsclient.AssumeRole `yaml:"assumeRole"`
+	AssumeRole awsconfig.AssumeRole `yaml:"assumeRole"`
 	// AccessKeyID and SecretAccessKey are for services without roles.
 	AccessKeyID     secret.String `yaml:"accessKeyID"`
 	SecretAccessKey secret.String `yaml:"secretAccessKey"`

@@ -19,6 +19,7 @@ import (
 	"golang.org/x/oauth2"
 	"golang.org/x/oauth2/clientcredentials"
 
+	"github.com/packetboat/packetboat/core/awsconfig"
 	"github.com/packetboat/packetboat/sinks"
 	"github.com/packetboat/packetboat/sinks/awsclient"
 )
@@ -112,9 +113,9 @@ func (o oauthConfig) provider(ctx context.Context) sarama.AccessTokenProvider {
 }
 
 func (a awsConfig) client(env sinks.Env) (*awsclient.Client[aws.Config], error) {
-	return awsclient.New(awsclient.Config{
+	return awsclient.New(awsclient.Config{Config: awsconfig.Config{
 		Region: a.Region, AssumeRole: a.AssumeRole, AccessKeyID: a.AccessKeyID, SecretAccessKey: a.SecretAccessKey,
-	}, env, func(c aws.Config) aws.Config { return c })
+	}}, env, func(c aws.Config) aws.Config { return c })
 }
 
 // awsToken is a signed request, made here: nobody is asked but who has the credentials.

@@ -3,6 +3,7 @@ package kinesis
 import (
 	"errors"
 
+	"github.com/packetboat/packetboat/core/awsconfig"
 	"github.com/packetboat/packetboat/sinks"
 	"github.com/packetboat/packetboat/sinks/awsclient"
 )
@@ -28,7 +29,7 @@ func (c Config) check() error {
 		return errors.New("streamName: is missing")
 	case c.StreamName != "" && c.StreamARN != "":
 		return errors.New("streamARN: cannot be set beside streamName")
-	case c.StreamARN != "" && awsclient.RegionOf(c.StreamARN) == "":
+	case c.StreamARN != "" && awsconfig.RegionOf(c.StreamARN) == "":
 		return errors.New("streamARN: want arn:aws:kinesis:REGION:ACCOUNT:stream/NAME")
 	}
 	return nil

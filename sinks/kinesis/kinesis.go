@@ -15,6 +15,7 @@ import (
 	awskinesis "github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 
+	"github.com/packetboat/packetboat/core/awsconfig"
 	"github.com/packetboat/packetboat/core/event"
 	"github.com/packetboat/packetboat/sinks"
 	"github.com/packetboat/packetboat/sinks/awsclient"
@@ -43,7 +44,7 @@ func open(_ context.Context, c Config, env sinks.Env) (sinks.Sink, error) {
 		return nil, err
 	}
 	if c.AWS.Region == "" {
-		c.AWS.Region = awsclient.RegionOf(c.StreamARN)
+		c.AWS.Region = awsconfig.RegionOf(c.StreamARN)
 	}
 	s := &sink{config: c}
 	var err error

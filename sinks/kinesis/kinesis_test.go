@@ -88,7 +88,7 @@ func TestConfigSaysWhatIsWrong(t *testing.T) {
 		"{}":                              "streamName: is missing",
 		"{streamName: a, streamARN: b}":   "streamARN: cannot be set beside streamName",
 		"{streamARN: b}":                  "streamARN: want arn:aws:kinesis:REGION:ACCOUNT:stream/NAME",
-		"{streamName: a, endpoint: h:1}":  "endpoint: want a URL that begins with http:// or https://",
+		"{streamName: a, endpoint: h:1}":  "endpoint: want a URL such as https://minio.example.com:9000",
 		"{streamName: a, accessKeyID: x}": "accessKeyID and secretAccessKey belong together, one of them is missing",
 	} {
 		_, err := sinktest.Open(t, Kind, config)

@@ -4,8 +4,8 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/packetboat/packetboat/core/awsconfig"
 	"github.com/packetboat/packetboat/core/secret"
-	"github.com/packetboat/packetboat/sinks/awsclient"
 	"github.com/packetboat/packetboat/sinks/bulk"
 )
 
@@ -18,7 +18,7 @@ type Config struct {
 	AWSService string `yaml:"awsService"`
 	// Region, AssumeRole and the keys are as in all AWS receivers.
 	Region     string               `yaml:"region"`
-	AssumeRole awsclient.AssumeRole `yaml:"assumeRole"`
+	AssumeRole awsconfig.AssumeRole `yaml:"assumeRole"`
 	// AccessKeyID and SecretAccessKey are for services without roles.
 	AccessKeyID     secret.String `yaml:"accessKeyID"`
 	SecretAccessKey secret.String `yaml:"secretAccessKey"`

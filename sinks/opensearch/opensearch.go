@@ -18,6 +18,7 @@ import (
 	"github.com/elastic/elastic-transport-go/v8/elastictransport"
 	signer "github.com/opensearch-project/opensearch-go/v4/signer/awsv2"
 
+	"github.com/packetboat/packetboat/core/awsconfig"
 	"github.com/packetboat/packetboat/sinks"
 	"github.com/packetboat/packetboat/sinks/awsclient"
 	"github.com/packetboat/packetboat/sinks/bulk"
@@ -33,9 +34,9 @@ func open(_ context.Context, c Config, env sinks.Env) (sinks.Sink, error) {
 	}
 	sign := func(next http.RoundTripper) http.RoundTripper { return next }
 	if c.AWSService != "" {
-		credentials, err := awsclient.New(awsclient.Config{
+		credentials, err := awsclient.New(awsclient.Config{Config: awsconfig.Config{
 			Region: c.Region, AssumeRole: c.AssumeRole, AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretAccessKey,
-		}, env, func(c aws.Config) aws.Config { return c })
+		}}, env, func(c aws.Config) aws.Config { return c })
 		if err != nil {
 			return nil, err
 		}

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/packetboat/packetboat/core/awsconfig"
 	"github.com/packetboat/packetboat/sinks"
 	"github.com/packetboat/packetboat/sinks/awsclient"
 )
@@ -41,7 +42,7 @@ func (c Config) check() error {
 	switch {
 	case c.TopicARN == "":
 		return errors.New("topicARN: is missing")
-	case awsclient.RegionOf(c.TopicARN) == "":
+	case awsconfig.RegionOf(c.TopicARN) == "":
 		return errors.New("topicARN: want arn:aws:sns:REGION:ACCOUNT:NAME")
 	case len(c.Attributes) > maxAttributes:
 		return fmt.Errorf("attributes: %d are more than %d", len(c.Attributes), maxAttributes)

@@ -20,6 +20,7 @@ import (
 	awssns "github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sns/types"
 
+	"github.com/packetboat/packetboat/core/awsconfig"
 	"github.com/packetboat/packetboat/core/event"
 	"github.com/packetboat/packetboat/sinks"
 	"github.com/packetboat/packetboat/sinks/awsclient"
@@ -49,7 +50,7 @@ func open(_ context.Context, c Config, env sinks.Env) (sinks.Sink, error) {
 		return nil, err
 	}
 	if c.AWS.Region == "" {
-		c.AWS.Region = awsclient.RegionOf(c.TopicARN)
+		c.AWS.Region = awsconfig.RegionOf(c.TopicARN)
 	}
 	s := &sink{config: c, attributes: map[string]func(*event.Event) (string, error){}}
 	if err := s.compile(env.Compiler); err != nil {

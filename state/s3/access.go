@@ -4,18 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
-	"github.com/packetboat/packetboat/core/secret"
+	"github.com/packetboat/packetboat/core/awsconfig"
 	"github.com/packetboat/packetboat/state"
 )
 
@@ -23,17 +20,12 @@ import (
 type Access struct {
 	// Bucket is where the objects are.
 	Bucket string `yaml:"bucket"`
-	// Region is by default that of the environment or the shared AWS configuration.
-	Region string `yaml:"region"`
-	// Endpoint is the URL of a service other than AWS, such as MinIO or R2.
-	Endpoint string `yaml:"endpoint"`
+
+	awsconfig.Config `yaml:",inline"`
+
 	// PathStyle puts the bucket into the path instead of the host name.
 	PathStyle bool `yaml:"pathStyle"`
 	SSE       SSE  `yaml:"sse"`
-	// AccessKeyID and SecretAccessKey are for services without roles. On AWS leave
-	// them out: the SDK's default chain finds a role.
-	AccessKeyID     secret.String `yaml:"accessKeyID"`
-	SecretAccessKey secret.String `yaml:"secretAccessKey"`
 }
 
 // SSE is encryption by the service beyond the bucket's own default.
@@ -44,20 +36,11 @@ type SSE struct {
 }
 
 func (a Access) check() error {
-	switch {
-	case a.Bucket == "":
+	if a.Bucket == "" {
 		return errors.New("bucket is missing")
-	case a.AccessKeyID.IsZero() != a.SecretAccessKey.IsZero():
-		return errors.New("accessKeyID and secretAccessKey belong together, one of them is missing")
 	}
-	if a.Endpoint != "" {
-		endpoint, err := url.Parse(a.Endpoint)
-		if err != nil || endpoint.Scheme != "http" && endpoint.Scheme != "https" || endpoint.Host == "" {
-			return errors.New("endpoint is not a URL such as https://minio.example.com:9000")
-		}
-		if endpoint.User != nil {
-			return errors.New("endpoint holds a name or password: use accessKeyID and secretAccessKey")
-		}
+	if err := a.Check(); err != nil {
+		return err
 	}
 	return a.SSE.check()
 }
@@ -99,11 +82,7 @@ func (c *connection) begin(ctx context.Context) (*awss3.Client, context.Context,
 	ctx, cancel := context.WithTimeoutCause(ctx, c.timeout, fmt.Errorf("no answer within %s", c.timeout))
 	client, err := c.open(ctx)
 	if err == nil {
-		// Asked for by itself, and then kept by the SDK: in a call's error it cannot be told from the service's.
-		if _, err = client.Options().Credentials.Retrieve(ctx); err != nil {
-			err = fmt.Errorf("get AWS credentials, from the configuration, the environment, the shared files "+
-				"or the role of the pod, function or machine: %w", plain(ctx, err))
-		}
+		_, err = c.access.Credentials(ctx, client.Options().Credentials)
 	}
 	if err != nil {
 		cancel()
@@ -118,40 +97,19 @@ func (c *connection) open(ctx context.Context) (*awss3.Client, error) {
 	if c.client != nil {
 		return c.client, nil
 	}
-	loaded, err := config.LoadDefaultConfig(ctx, c.options()...)
-	if err != nil {
-		return nil, fmt.Errorf("read AWS configuration: %w", plain(ctx, err))
+	loaded, err := c.access.Load(ctx)
+	if wrong := (*awsconfig.SetupError)(nil); errors.As(err, &wrong) {
+		return nil, fmt.Errorf("%w: %w", state.ErrMisconfigured, err)
 	}
-	switch {
-	case loaded.Region != "":
-	case c.access.Endpoint == "":
-		return nil, fmt.Errorf("%w: region is missing: set region or AWS_REGION", state.ErrMisconfigured)
-	default:
-		loaded.Region = "us-east-1" // what services without regions take
+	if err != nil {
+		return nil, err
 	}
 	c.client = awss3.NewFromConfig(loaded, func(o *awss3.Options) {
 		o.UsePathStyle = c.access.PathStyle
-		if c.access.Endpoint != "" {
-			o.BaseEndpoint = &c.access.Endpoint
-		}
 		// The SDK's newer checksums are refused by some services other than AWS. What is
 		// sent is protected all the same: the signature covers its SHA-256.
 		o.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenRequired
 		o.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired
 	})
 	return c.client, nil
-}
-
-func (c *connection) options() []func(*config.LoadOptions) error {
-	options := []func(*config.LoadOptions) error{
-		config.WithRetryer(func() aws.Retryer { return aws.NopRetryer{} }),
-	}
-	if c.access.Region != "" {
-		options = append(options, config.WithRegion(c.access.Region))
-	}
-	if !c.access.AccessKeyID.IsZero() {
-		options = append(options, config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider(
-			c.access.AccessKeyID.Reveal(), c.access.SecretAccessKey.Reveal(), "")))
-	}
-	return options
 }

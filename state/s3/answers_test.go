@@ -11,8 +11,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/packetboat/packetboat/core/awsconfig"
 	"github.com/packetboat/packetboat/core/secret"
 	"github.com/packetboat/packetboat/deploy/local/peers"
 	"github.com/packetboat/packetboat/state"
@@ -183,7 +185,7 @@ func TestOpeningNeedsNoCredentialsAndLoadingSaysSo(t *testing.T) {
 	withoutAWS(t)
 	_, _, err := open(t, s3.Access{Bucket: "bucket"}).Load(t.Context())
 	require.ErrorContains(t, err, "region is missing: set region or AWS_REGION")
-	_, _, err = open(t, s3.Access{Bucket: "bucket", Region: "us-east-1"}).Load(t.Context())
+	_, _, err = open(t, s3.Access{Bucket: "bucket", Config: awsconfig.Config{Region: "us-east-1"}}).Load(t.Context())
 	require.ErrorContains(t, err, "get AWS credentials, from the configuration, the environment, the shared files or the role")
 	requireHarmless(t, err)
 
@@ -195,4 +197,41 @@ func TestOpeningNeedsNoCredentialsAndLoadingSaysSo(t *testing.T) {
 	require.ErrorIs(t, err, state.ErrNotFound)
 	require.Contains(t, (*requests)[0].Header.Get("Authorization"), "Credential=from-the-environment/")
 	require.Contains(t, (*requests)[0].Header.Get("Authorization"), "/us-east-1/s3/", "a service without regions")
+}
+
+// The role is asked for at the first use, its credentials sign, and a trust
+// policy that does not want us says so without the external ID.
+func TestAssumedRole(t *testing.T) {
+	withoutAWS(t)
+	asked := 0
+	answers := []string{`<ErrorResponse><Error><Code>AccessDenied</Code><Message>not with ext-4711</Message></Error></ErrorResponse>`, `<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleResult><Credentials>
+<AccessKeyId>ASIAROLE</AccessKeyId><SecretAccessKey>s</SecretAccessKey><SessionToken>t0ken</SessionToken>
+<Expiration>2099-01-01T00:00:00Z</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>`}
+	sts := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		assert.NoError(t, r.ParseForm())
+		assert.Equal(t, "ext-4711", r.PostForm.Get("ExternalId"))
+		if asked++; asked == 1 {
+			w.WriteHeader(http.StatusForbidden)
+		}
+		_, _ = io.WriteString(w, answers[min(asked, 2)-1])
+	}))
+	t.Cleanup(sts.Close)
+	t.Setenv("AWS_ENDPOINT_URL_STS", sts.URL)
+
+	access, requests := scripted(t, answer{404, "NoSuchKey", ""})
+	access.AssumeRole = awsconfig.AssumeRole{RoleARN: "arn:aws:iam::1:role/boat", ExternalID: secret.New("ext-4711")}
+	store := open(t, access)
+	require.Zero(t, asked)
+	_, _, err := store.Load(t.Context())
+	require.ErrorContains(t, err, "get AWS credentials")
+	require.ErrorContains(t, err, "403 AccessDenied: not with <secret>")
+	requireHarmless(t, err)
+	require.Empty(t, *requests)
+
+	for range 2 {
+		_, _, err = store.Load(t.Context())
+		require.ErrorIs(t, err, state.ErrNotFound)
+	}
+	require.Equal(t, 2, asked, "kept until it expires")
+	require.Contains(t, (*requests)[0].Header.Get("Authorization"), "Credential=ASIAROLE/")
 }

@@ -37,9 +37,9 @@ func TestConfigsThatCannotWork(t *testing.T) {
 	for says, change := range map[string]func(a *s3.Access){
 		"bucket is missing":            func(a *s3.Access) { a.Bucket = "" },
 		"one of them is missing":       func(a *s3.Access) { a.AccessKeyID = secret.New("id-4711") },
-		"endpoint is not a URL":        func(a *s3.Access) { a.Endpoint = "minio-4711:9000" },
-		"is not a URL such as https:":  func(a *s3.Access) { a.Endpoint = "ftp://minio-4711" },
-		"endpoint holds a name":        func(a *s3.Access) { a.Endpoint = "https://user:4711@minio:9000" },
+		"endpoint: want a URL":         func(a *s3.Access) { a.Endpoint = "minio-4711:9000" },
+		"a URL such as https:":         func(a *s3.Access) { a.Endpoint = "ftp://minio-4711" },
+		"endpoint: holds a name":       func(a *s3.Access) { a.Endpoint = "https://user:4711@minio:9000" },
 		"want one of AES256, aws:kms,": func(a *s3.Access) { a.SSE.Type = "kms" },
 		"kmsKeyID needs sse.type":      func(a *s3.Access) { a.SSE = s3.SSE{Type: "AES256", KMSKeyID: "k"} },
 	} {

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
 
+	"github.com/packetboat/packetboat/core/awsconfig"
 	"github.com/packetboat/packetboat/state"
 )
 
@@ -68,7 +69,7 @@ func (l *deadLetters) Put(ctx context.Context, d state.DeadLetter) error {
 // Delete implements state.DeadLetters.
 func (l *deadLetters) Delete(ctx context.Context, key string) error {
 	err := l.delete(ctx, l.key(key))
-	if err != nil && !isCode(err, "NoSuchKey") { // S3 itself does not mind, others do
+	if err != nil && !awsconfig.IsCode(err, "NoSuchKey") { // S3 itself does not mind, others do
 		return fmt.Errorf("delete dead letter from %s: %w", l.place(), err)
 	}
 	return nil
@@ -98,7 +99,7 @@ func (l *deadLetters) All(ctx context.Context) iter.Seq2[state.DeadLetter, error
 			}
 			for _, name := range names {
 				d, err := l.read(ctx, name)
-				if isCode(err, "NoSuchKey") {
+				if awsconfig.IsCode(err, "NoSuchKey") {
 					continue // deleted since it was listed
 				}
 				if err != nil {

@@ -24,6 +24,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
 
+	"github.com/packetboat/packetboat/core/awsconfig"
 	"github.com/packetboat/packetboat/state"
 )
 
@@ -112,7 +113,7 @@ func (s *store) Load(ctx context.Context) (state.Checkpoint, state.Token, error)
 
 func (s *store) load(ctx context.Context) (state.Checkpoint, state.Token, error) {
 	raw, etag, err := s.get(ctx, s.key, maxBytes)
-	if isCode(err, "NoSuchKey") {
+	if awsconfig.IsCode(err, "NoSuchKey") {
 		return state.Checkpoint{}, "", state.ErrNotFound
 	}
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 	"github.com/aws/smithy-go"
 	"github.com/stretchr/testify/require"
 
+	"github.com/packetboat/packetboat/core/awsconfig"
 	"github.com/packetboat/packetboat/core/secret"
 	"github.com/packetboat/packetboat/deploy/local/peers"
 	"github.com/packetboat/packetboat/state"
@@ -64,8 +65,11 @@ func client(peer peers.S3) *awss3.Client {
 
 func access(peer peers.S3, bucket, endpoint string) s3.Access {
 	return s3.Access{
-		Bucket: bucket, Endpoint: endpoint, PathStyle: true, Region: peer.Region,
-		AccessKeyID: secret.New(peer.AccessKey), SecretAccessKey: secret.New(peer.SecretKey),
+		Bucket: bucket, PathStyle: true,
+		Config: awsconfig.Config{
+			Region: peer.Region, Endpoint: endpoint,
+			AccessKeyID: secret.New(peer.AccessKey), SecretAccessKey: secret.New(peer.SecretKey),
+		},
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/packetboat/packetboat/core/awsconfig"
 	"github.com/packetboat/packetboat/core/secret"
 	"github.com/packetboat/packetboat/state"
 )
@@ -17,8 +18,11 @@ func TestAServiceThatNeverAnswers(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = listener.Close() })
 	silent := connect(Access{
-		Bucket: "bucket", Region: "us-east-1", Endpoint: "http://" + listener.Addr().String(), PathStyle: true,
-		AccessKeyID: secret.New("id"), SecretAccessKey: secret.New("secret"),
+		Bucket: "bucket", PathStyle: true,
+		Config: awsconfig.Config{
+			Region: "us-east-1", Endpoint: "http://" + listener.Addr().String(),
+			AccessKeyID: secret.New("id"), SecretAccessKey: secret.New("secret"),
+		},
 	})
 	require.Equal(t, 30*time.Second, silent.timeout)
 	silent.timeout = 500 * time.Millisecond
