@@ -26,6 +26,7 @@ import (
 	"google.golang.org/api/option"
 
 	"github.com/packetboat/packetboat/core/event"
+	"github.com/packetboat/packetboat/core/gcpconfig"
 	"github.com/packetboat/packetboat/sinks"
 	"github.com/packetboat/packetboat/sinks/gcpclient"
 )
@@ -196,7 +197,7 @@ func rowError(reasons []*api.ErrorProto) error {
 	text, invalid := []string{"the row was refused"}, false
 	for _, r := range reasons {
 		invalid = invalid || r.Reason == "invalid"
-		text = append(text, strings.TrimSpace(gcpclient.Excerpt(r.Reason+" "+r.Location)))
+		text = append(text, strings.TrimSpace(gcpconfig.Excerpt(r.Reason+" "+r.Location)))
 	}
 	err := errors.New(strings.Join(text, ": "))
 	if invalid {

@@ -1,6 +1,6 @@
-// Package gcpclient is the one Google Cloud set-up of all sinks: where the
-// credentials come from, how an endpoint is overridden, and what an error of a
-// Google client means.
+// Package gcpclient is the one Google Cloud client of all sinks: with the
+// credentials of core/gcpconfig, how an endpoint is overridden, and what an error
+// of a Google client means.
 //
 // It promises that nothing happens before the first use: no credentials are
 // looked for, no file is read and nothing is connected. A failure is not kept,
@@ -12,11 +12,13 @@ package gcpclient
 
 import (
 	"context"
+	"errors"
 	"io"
 	"sync"
 
 	"google.golang.org/api/option"
 
+	"github.com/packetboat/packetboat/core/gcpconfig"
 	"github.com/packetboat/packetboat/sinks"
 )
 
@@ -24,7 +26,7 @@ import (
 type Client[C io.Closer] struct {
 	dial      func(ctx context.Context, options ...option.ClientOption) (C, error)
 	userAgent string
-	identity  *identity // nil: no credentials
+	identity  *gcpconfig.Identity // nil: no credentials
 
 	mu     sync.Mutex
 	made   bool
@@ -41,7 +43,7 @@ func New[C io.Closer](config Config, scope string, env sinks.Env,
 		c.userAgent += "/" + env.Version
 	}
 	if !config.anonymous() {
-		c.identity = newIdentity(config.CredentialsPath, scope, env.Log)
+		c.identity = gcpconfig.New(config.CredentialsPath, scope, env.Log)
 	}
 	return c
 }
@@ -54,7 +56,10 @@ func (c *Client[C]) Get(ctx context.Context) (C, error) {
 	}
 	// Asked for by itself, and then kept: in the error of a call it could not be told from the service's.
 	if c.identity != nil {
-		if err := c.identity.ready(ctx); err != nil {
+		if err := c.identity.Ready(ctx); err != nil {
+			if wrong := (*gcpconfig.SetupError)(nil); errors.As(err, &wrong) {
+				err = sinks.Stop(err)
+			}
 			return none, err
 		}
 	}
@@ -65,7 +70,7 @@ func (c *Client[C]) Get(ctx context.Context) (C, error) {
 	}
 	options := []option.ClientOption{option.WithUserAgent(c.userAgent)}
 	if c.identity != nil {
-		options = append(options, option.WithAuthCredentials(c.identity.credentials()))
+		options = append(options, option.WithAuthCredentials(c.identity.Credentials()))
 	} else {
 		options = append(options, option.WithoutAuthentication())
 	}

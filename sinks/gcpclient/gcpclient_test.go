@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -164,39 +163,13 @@ func TestATokenServiceThatIsNotThereIsTransient(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 }
 
-func TestAChangedKeyIsReadAgain(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "key.json")
-	t.Run("credentials_path", func(t *testing.T) { changedKeyIsReadAgain(t, path, path) })
-	t.Setenv("GOOGLE_APPLICATION_CREDENTIALS", path)
-	t.Run("of the environment", func(t *testing.T) { changedKeyIsReadAgain(t, "", path) })
-}
-
-func changedKeyIsReadAgain(t *testing.T, configured, path string) {
-	t.Helper()
-	first, second := startTokens(t), startTokens(t)
-	keyFile(t, path, first.url, "one")
-	var log strings.Builder
-	i := newIdentity(configured, "scope", slog.New(slog.NewTextHandler(&log, nil)))
-	require.NoError(t, i.ready(t.Context()))
-
-	// Half written: the old one stays in use.
-	require.NoError(t, os.WriteFile(path, []byte(`{"type":"service_`), 0o600))
-	require.NoError(t, i.ready(t.Context()))
-	assert.Contains(t, log.String(), "the old credentials stay in use")
-
-	keyFile(t, path, second.url, "two")
-	require.NoError(t, os.Chtimes(path, time.Now(), time.Now().Add(time.Hour)))
-	got, err := i.credentials().Token(t.Context())
-	require.NoError(t, err)
-	assert.Equal(t, token, got.Value)
-	assert.EqualValues(t, 1, second.asked.Load())
-	project, err := i.credentials().ProjectID(t.Context())
-	require.NoError(t, err)
-	assert.Equal(t, "boats", project)
-}
-
 func TestVerdicts(t *testing.T) {
-	c := &Client[nothing]{identity: &identity{last: token}}
+	path := filepath.Join(t.TempDir(), "key.json")
+	keyFile(t, path, startTokens(t).url, "one")
+	var dialled, closed int
+	c := newClient(Config{CredentialsPath: path}, &dialled, &closed)
+	_, err := c.Get(t.Context()) // so that there is a token to keep out of errors
+	require.NoError(t, err)
 	reason := func(r string) []googleapi.ErrorItem { return []googleapi.ErrorItem{{Reason: r}} }
 	throttled, err := status.New(codes.ResourceExhausted, "x").WithDetails(&errdetails.RetryInfo{RetryDelay: durationpb.New(7 * time.Second)})
 	require.NoError(t, err)

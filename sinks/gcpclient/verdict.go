@@ -7,15 +7,14 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
 	"time"
-	"unicode"
 
 	"google.golang.org/api/googleapi"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/packetboat/packetboat/core/gcpconfig"
 	"github.com/packetboat/packetboat/sinks"
 	"github.com/packetboat/packetboat/sinks/httppost"
 )
@@ -30,12 +29,12 @@ func (c *Client[C]) Explain(ctx context.Context, err error) error {
 		return fmt.Errorf("no answer: %w", context.Cause(ctx))
 	}
 	if answer := (*googleapi.Error)(nil); errors.As(err, &answer) {
-		return httpError(answer, c.identity.token())
+		return httpError(answer, c.identity)
 	}
 	// status.FromError would put the words of whoever wrapped the error into the answer.
 	var answer interface{ GRPCStatus() *status.Status }
 	if errors.As(err, &answer) {
-		return grpcError(answer.GRPCStatus(), c.identity.token())
+		return grpcError(answer.GRPCStatus(), c.identity)
 	}
 	return httppost.NetworkError(ctx, withoutURL(err))
 }
@@ -59,12 +58,12 @@ func withoutURL(err error) error {
 
 // httpError judges a status as all HTTP sinks do, but for the one that Google
 // gives two meanings.
-func httpError(answer *googleapi.Error, token string) error {
+func httpError(answer *googleapi.Error, identity *gcpconfig.Identity) error {
 	text := fmt.Sprintf("answered %d", answer.Code)
 	if name := http.StatusText(answer.Code); name != "" {
 		text += " " + name
 	}
-	if said := Excerpt(without(token, answer.Message)); said != "" {
+	if said := gcpconfig.Excerpt(identity.Redact(answer.Message)); said != "" {
 		text += ": " + said
 	}
 	err := errors.New(text)
@@ -80,10 +79,10 @@ func isQuota(answer *googleapi.Error) bool {
 	return slices.ContainsFunc(answer.Errors, func(e googleapi.ErrorItem) bool { return slices.Contains(reasons, e.Reason) })
 }
 
-func grpcError(s *status.Status, token string) error {
+func grpcError(s *status.Status, identity *gcpconfig.Identity) error {
 	text := "answered " + s.Code().String()
 	// The text of a broken connection names the address.
-	if said := Excerpt(without(token, s.Message())); said != "" && s.Code() != codes.Unavailable {
+	if said := gcpconfig.Excerpt(identity.Redact(s.Message())); said != "" && s.Code() != codes.Unavailable {
 		text += ": " + said
 	}
 	err := errors.New(text)
@@ -99,29 +98,4 @@ func grpcError(s *status.Status, token string) error {
 		}
 	}
 	return err
-}
-
-const excerptRunes = 200
-
-// without takes out of what a service said the token that it may repeat.
-func without(token, text string) string {
-	if token == "" {
-		return text
-	}
-	return strings.ReplaceAll(text, token, "<secret>")
-}
-
-// Excerpt is the start of what a service said as one printable line.
-func Excerpt(text string) string {
-	text = strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) && r != unicode.ReplacementChar {
-			return r
-		}
-		return ' '
-	}, text)
-	text = strings.Join(strings.Fields(text), " ")
-	if runes := []rune(text); len(runes) > excerptRunes {
-		text = string(runes[:excerptRunes]) + "..."
-	}
-	return text
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"sync"
 	"time"
@@ -14,6 +15,8 @@ import (
 	"cloud.google.com/go/storage"
 	"google.golang.org/api/googleapi"
 	"google.golang.org/api/option"
+
+	"github.com/packetboat/packetboat/core/gcpconfig"
 )
 
 // Access says which bucket and how it is reached. Credentials are the
@@ -46,8 +49,9 @@ func (a Access) check() error {
 
 // connection is a client that connects at the first use.
 type connection struct {
-	access  Access
-	timeout time.Duration // of one call
+	access   Access
+	identity *gcpconfig.Identity // nil: no credentials
+	timeout  time.Duration       // of one call
 
 	mu     sync.Mutex // guards client
 	client *storage.Client
@@ -56,7 +60,14 @@ type connection struct {
 // callTimeout bounds one attempt: a connection that is half open answers never.
 const callTimeout = 30 * time.Second
 
-func connect(access Access) *connection { return &connection{access: access, timeout: callTimeout} }
+func connect(access Access) *connection {
+	c := &connection{access: access, timeout: callTimeout}
+	// Plain text would show a token to everybody on the way; an emulator wants none.
+	if !strings.HasPrefix(access.Endpoint, "http://") && os.Getenv("STORAGE_EMULATOR_HOST") == "" {
+		c.identity = gcpconfig.New("", storage.ScopeReadWrite, nil)
+	}
+	return c
+}
 
 // begin gives the bucket and the context of one call. A failure to connect is
 // not kept: the next call tries again.
@@ -64,28 +75,37 @@ func (c *connection) begin(ctx context.Context) (*storage.BucketHandle, context.
 	if err := ctx.Err(); err != nil {
 		return nil, nil, nil, err
 	}
+	ctx, cancel := context.WithTimeoutCause(ctx, c.timeout, fmt.Errorf("no answer within %s", c.timeout))
 	client, err := c.open(ctx)
 	if err != nil {
-		return nil, nil, nil, fmt.Errorf("connect with application default credentials: %w", err)
+		cancel()
+		return nil, nil, nil, fmt.Errorf("connect: %w", err)
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, c.timeout, fmt.Errorf("no answer within %s", c.timeout))
 	return client.Bucket(c.access.Bucket), ctx, cancel, nil
 }
 
 func (c *connection) open(ctx context.Context) (*storage.Client, error) {
+	// Asked for by itself, and then kept: in the error of a call it could not be told from the service's.
+	if c.identity != nil {
+		if err := c.identity.Ready(ctx); err != nil {
+			return nil, err
+		}
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.client != nil {
 		return c.client, nil
 	}
-	options := []option.ClientOption{storage.WithJSONReads(), option.WithScopes(storage.ScopeReadWrite)}
+	options := []option.ClientOption{storage.WithJSONReads()}
 	if c.access.Endpoint != "" {
 		options = append(options, option.WithEndpoint(strings.TrimSuffix(c.access.Endpoint, "/")+"/storage/v1/"))
 	}
-	if strings.HasPrefix(c.access.Endpoint, "http://") {
+	if c.identity != nil {
+		options = append(options, option.WithAuthCredentials(c.identity.Credentials()))
+	} else {
 		options = append(options, option.WithoutAuthentication())
 	}
-	// The client fetches tokens with this context for as long as it lives, which is longer than this call.
+	// The client lives longer than this call.
 	client, err := storage.NewClient(context.WithoutCancel(ctx), options...)
 	if err != nil {
 		return nil, plain(ctx, err)

@@ -156,7 +156,7 @@ func TestOpeningNeedsNoCredentialsAndLoadingSaysSo(t *testing.T) {
 	store := open(t, "bucket", "")
 	for range 2 { // a failure to connect is not kept
 		_, _, err := store.Load(t.Context())
-		require.ErrorContains(t, err, "connect with application default credentials: ")
+		require.ErrorContains(t, err, "connect: find application default credentials: ")
 		require.ErrorContains(t, err, "none.json")
 		require.NotErrorIs(t, err, state.ErrNotFound)
 	}

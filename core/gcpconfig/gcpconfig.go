@@ -1,4 +1,10 @@
-package gcpclient
+// Package gcpconfig is the one way in which this program finds out who it is to
+// Google Cloud, for sinks, stores, secrets and clusters.
+//
+// New does nothing. Credentials are looked for at the first use; a failure is not
+// kept, the next use tries again. It does not retry. Errors hold no URL, token or
+// key. All methods may be called concurrently.
+package gcpconfig
 
 import (
 	"cmp"
@@ -11,18 +17,18 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strings"
 	"sync"
 	"time"
+	"unicode"
 
 	"cloud.google.com/go/auth"
 	"cloud.google.com/go/auth/credentials"
-
-	"github.com/packetboat/packetboat/sinks"
 )
 
-// identity is who we are to Google. It finds that out at the first use, and
+// Identity is who we are to Google. It finds that out at the first use, and
 // again when the credentials file has changed: a rotated key needs no restart.
-type identity struct {
+type Identity struct {
 	path  string // "" for the application default credentials
 	watch string // the file that is read again when it changes, if there is one
 	scope string
@@ -39,15 +45,18 @@ type fileVersion struct {
 	size     int64
 }
 
-func newIdentity(path, scope string, log *slog.Logger) *identity {
+// New notes where credentials come from: a file of any type that Google's
+// libraries know, or with "" the application default credentials. scope is what
+// they are asked for.
+func New(path, scope string, log *slog.Logger) *Identity {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &identity{path: path, watch: cmp.Or(path, os.Getenv("GOOGLE_APPLICATION_CREDENTIALS")), scope: scope, log: log}
+	return &Identity{path: path, watch: cmp.Or(path, os.Getenv("GOOGLE_APPLICATION_CREDENTIALS")), scope: scope, log: log}
 }
 
-// credentials are what the client is given. They ask here for every token.
-func (i *identity) credentials() *auth.Credentials {
+// Credentials are what a Google client is given. They ask here for every token.
+func (i *Identity) Credentials() *auth.Credentials {
 	property := func(of func(*auth.Credentials, context.Context) (string, error)) auth.CredentialsPropertyFunc {
 		return func(ctx context.Context) (string, error) {
 			found, err := i.find()
@@ -66,7 +75,7 @@ func (i *identity) credentials() *auth.Credentials {
 }
 
 // Token implements auth.TokenProvider.
-func (i *identity) Token(ctx context.Context) (*auth.Token, error) {
+func (i *Identity) Token(ctx context.Context) (*auth.Token, error) {
 	found, err := i.find()
 	if err != nil {
 		return nil, err
@@ -81,10 +90,18 @@ func (i *identity) Token(ctx context.Context) (*auth.Token, error) {
 	return token, nil
 }
 
-// ready says with a verdict why there is no token.
-func (i *identity) ready(ctx context.Context) error {
+// SetupError says what only the operator can mend: trying again is of no use.
+type SetupError struct{ err error }
+
+func (e *SetupError) Error() string { return e.err.Error() }
+func (e *SetupError) Unwrap() error { return e.err }
+
+// Ready says why there is no token, with a *SetupError where trying again is of
+// no use. It is asked by itself, before a call: in the error of a call it cannot
+// be told from the service's own refusal.
+func (i *Identity) Ready(ctx context.Context) error {
 	if _, err := i.find(); err != nil {
-		return sinks.Stop(err)
+		return &SetupError{err}
 	}
 	if _, err := i.Token(ctx); err != nil {
 		return tokenError(ctx, err)
@@ -92,7 +109,15 @@ func (i *identity) ready(ctx context.Context) error {
 	return nil
 }
 
-func (i *identity) find() (*auth.Credentials, error) {
+// Forget makes the next use ask for a new token, after the service has refused
+// the one in use before its time.
+func (i *Identity) Forget() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.seen = fileVersion{size: -1} // no file's: it is read again
+}
+
+func (i *Identity) find() (*auth.Credentials, error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	// Looked at before reading: a change in between is then found the next time.
@@ -114,14 +139,17 @@ func (i *identity) find() (*auth.Credentials, error) {
 	return nil, err
 }
 
-func (i *identity) detect() (*auth.Credentials, error) {
+func (i *Identity) detect() (*auth.Credentials, error) {
 	options := &credentials.DetectOptions{Scopes: []string{i.scope}}
 	if i.path == "" {
 		found, err := credentials.DetectDefault(options)
+		if _, missing := os.Stat(i.watch); err != nil && i.watch != "" && missing != nil {
+			return nil, fmt.Errorf("find application default credentials: GOOGLE_APPLICATION_CREDENTIALS: %w", missing)
+		}
 		if err != nil {
 			// The library's words may hold what is in a file.
 			return nil, errors.New("find application default credentials: there are none that can be used: " +
-				"give the workload a Google service account, or set credentials_path or GOOGLE_APPLICATION_CREDENTIALS")
+				"give the workload a Google service account, or name a credentials file, with GOOGLE_APPLICATION_CREDENTIALS or a receiver's credentials_path")
 		}
 		return found, nil
 	}
@@ -160,7 +188,7 @@ func tokenError(ctx context.Context, err error) error {
 			text += ": " + Excerpt(body.Error)
 		}
 		if status/100 == 4 && status != http.StatusTooManyRequests && status != http.StatusRequestTimeout {
-			return sinks.Stop(errors.New(text))
+			return &SetupError{errors.New(text)}
 		}
 		return errors.New(text)
 	}
@@ -169,7 +197,7 @@ func tokenError(ctx context.Context, err error) error {
 		return fmt.Errorf("get a token: no answer: %w", transport.Err)
 	}
 	if path := (*fs.PathError)(nil); errors.As(err, &path) {
-		return sinks.Stop(fmt.Errorf("get a token: %w", path))
+		return &SetupError{fmt.Errorf("get a token: %w", path)}
 	}
 	return errors.New("get a token: the credentials give none")
 }
@@ -185,11 +213,32 @@ func versionOf(path string) fileVersion {
 	return fileVersion{info.ModTime(), info.Size()}
 }
 
-func (i *identity) token() string {
+// Redact takes out of what a service said the token that it may repeat.
+func (i *Identity) Redact(text string) string {
 	if i == nil {
-		return ""
+		return text
 	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	return i.last
+	if i.last == "" {
+		return text
+	}
+	return strings.ReplaceAll(text, i.last, "<secret>")
+}
+
+const excerptRunes = 200
+
+// Excerpt is the start of what a service said as one printable line.
+func Excerpt(text string) string {
+	text = strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) && r != unicode.ReplacementChar {
+			return r
+		}
+		return ' '
+	}, text)
+	text = strings.Join(strings.Fields(text), " ")
+	if runes := []rune(text); len(runes) > excerptRunes {
+		text = string(runes[:excerptRunes]) + "..."
+	}
+	return text
 }
