@@ -65,9 +65,7 @@ func (l *loader) checkTop(root *yaml.Node) {
 	}
 	l.checkLeaderElection(top)
 	l.checkWatch(top)
-	if c.Cluster.InCluster && c.Cluster.Kubeconfig != "" {
-		l.wrong(top, "cluster.kubeconfig", "one way to the cluster only: kubeconfig or inCluster", "")
-	}
+	l.checkCluster(place{find(root, "cluster"), "cluster"}, &c.Cluster)
 	if c.Namespace != "" && len(c.Source.Namespaces) > 0 {
 		l.wrong(top, "source.namespaces", "namespace says already what is read, only one may be set", "")
 	}

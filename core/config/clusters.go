@@ -51,7 +51,7 @@ func (l *loader) clusters(top place, nodes []yaml.Node) {
 	if len(nodes) == 0 {
 		return
 	}
-	if l.config.Cluster != (Cluster{}) {
+	if l.config.Cluster.Way != "" {
 		l.wrong(top, "cluster", "is for a single cluster, and there is a list in clusters", "move it there, or remove it")
 	}
 	if l.config.ClusterName != "" {
@@ -75,6 +75,7 @@ func (l *loader) cluster(in place) NamedCluster {
 		own.Content = append(own.Content, key, value)
 	}
 	l.decode(own, reflect.ValueOf(&c).Elem(), in.path)
+	l.checkCluster(place{find(in.node, "cluster"), below(in.path, "cluster")}, &c.Cluster)
 	if name := find(in.node, "name"); name != nil {
 		c.Position = at(name)
 	}

@@ -94,13 +94,6 @@ type Checkpoint struct {
 	Position sinks.Position
 }
 
-// Cluster says which cluster is read. At most one of its keys is set; with none
-// it is the caller's choice (its command line, the pod's own cluster, KUBECONFIG).
-type Cluster struct {
-	Kubeconfig string `yaml:"kubeconfig"` // path of a file
-	InCluster  bool   `yaml:"inCluster"`  // the cluster that this process runs in
-}
-
 // Source says what is read and how. Where 0 is the default, the source has its own.
 type Source struct {
 	// Start is where a receiver without a cursor begins, "" as its kind says.

@@ -14,11 +14,8 @@ type note struct {
 // error where ignoring the key would lose or misroute events. A key leaves this
 // list when its field comes.
 func notBuiltKeys() map[string]note {
-	missing := note{Error, "not built into this binary"}
 	ignored := note{Warning, "has no effect, what it would leave out is exported too: use drop rules"}
 	return map[string]note{
-		"cluster.eks": missing, "cluster.gke": missing,
-		"cluster.server": missing, "cluster.caData": missing, "cluster.tokenFile": missing,
 		"clusterEnvironment": {Warning, "has no effect in this binary"},
 		"fieldSelector":      ignored, "reasonAllowlist": ignored,
 	}

@@ -22,6 +22,7 @@ func notByShape() []string {
 		"bad_pattern_DC2", "both_ages_DC16", "duplicate_names_give_both_positions_DP5", "unknown_rule_key_is_said_DC5",
 		"one_file_for_two_receivers", "receiver_named_only_in_route_DP2", "two_documents",
 		"receivers_below_route_say_where_they_belong_DP2", "variables_that_are_not_set_DC1",
+		"cluster_token_in_the_open", "clusters_that_cannot_be_either",
 	}
 }
 
@@ -51,7 +52,7 @@ func TestSchemaSeesEachMistake(t *testing.T) {
 		"logLevel: inof", "logFormat: jsno", "throttlePeriod: -1", "metricsNamePrefix: nine", "cacheSize: -1", "cacheSize: '1'",
 		"source: {start: yesterday}", "source: {marker: of}", "source: {eventTTL: 60}", "source: {memory: 1PB}", "source: [a]",
 		"delivery: {concurrency: 0}", "delivery: {batch: {size: -1}}", "delivery: {batch: {size: 1.5}}", "kubeQPS: fast",
-		"omitLookup: perhaps", "namespace: [a]", "namespace: {a: b}", "leaderElection: true", "cluster: {eks: {name: a}}",
+		"omitLookup: perhaps", "namespace: [a]", "namespace: {a: b}", "leaderElection: true", "cluster: {eks: a}", "cluster: {gke: {connect: vpn}}",
 		"clusters: [{}]", "enrich: {kinds: pods}", "enrich: {kinds: [Pod, v1/Pod]}",
 		"route: everything", "route: {drop: text}", "route: {match: {labels: [a]}}", "route: {match: {reason: [a]}}",
 		"route: {match: {minCount: many}}", "route: {match: {mincount: many}}", "route: {match: {minCount: 3000000000}}",

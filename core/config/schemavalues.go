@@ -90,6 +90,8 @@ func (s *schemer) bounded(value object, path string) object {
 		return oneOf(append(logFormats(), ""))
 	case "metricsNamePrefix":
 		value["pattern"] = `^$|\$|` + metricsNamePrefix.String()
+	case "cluster.gke.connect":
+		return oneOf(gkeConnects())
 	case "maxEventAgeSeconds", "throttlePeriod", "cacheSize", "delivery.batch.size":
 		value["minimum"] = 0
 	case "delivery.concurrency":

@@ -68,6 +68,7 @@ type App struct {
 	Log      *slog.Logger
 
 	meter   source.Meter
+	way     *rest.Config // to the cluster, made once
 	client  *rest.RESTClient
 	store   state.Store
 	lookups *enrich.Enricher // made once: what it remembers is of use to the next run
@@ -174,7 +175,11 @@ func (a *App) Client() (rest.Interface, error) {
 	if err := a.single(); err != nil {
 		return nil, err
 	}
-	client, err := cluster.New(a.clusterConfig())
+	way, err := a.restConfig()
+	if err != nil {
+		return nil, err
+	}
+	client, err := cluster.Client(way, a.clusterConfig())
 	if err != nil {
 		return nil, &UsageError{err}
 	}
@@ -183,24 +188,29 @@ func (a *App) Client() (rest.Interface, error) {
 }
 
 func (a *App) clusterConfig() cluster.Config {
-	c := cluster.Config{
-		Kubeconfig: a.Config.Cluster.Kubeconfig, InCluster: a.Config.Cluster.InCluster,
+	named := a.Config.Cluster
+	if a.Kubeconfig != "" {
+		named = config.Cluster{Kubeconfig: a.Kubeconfig}
+	}
+	return cluster.Config{
+		Kubeconfig: named.Kubeconfig, InCluster: named.InCluster, EKS: named.EKS, GKE: named.GKE,
+		Server: named.Server, CAData: named.CAData, TokenFile: named.TokenFile,
 		QPS: a.Config.KubeQPS, Burst: a.Config.KubeBurst,
 		UserAgent: "packetboat/" + a.Version, Wrap: a.meter.Wrap,
 	}
-	if a.Kubeconfig != "" {
-		c.Kubeconfig, c.InCluster = a.Kubeconfig, false
-	}
-	return c
 }
 
-// restConfig is for what has a client of its own.
+// restConfig is for what has a client of its own: it gets a copy, and shares what
+// the way has found out about the cluster.
 func (a *App) restConfig() (*rest.Config, error) {
-	config, err := cluster.REST(a.clusterConfig())
-	if err != nil {
-		return nil, &UsageError{err}
+	if a.way == nil {
+		way, err := cluster.REST(a.clusterConfig())
+		if err != nil {
+			return nil, &UsageError{err}
+		}
+		a.way = way
 	}
-	return config, nil
+	return rest.CopyConfig(a.way), nil
 }
 
 func (a *App) clusterSource(marker *source.Marker, m *metrics.Metrics) (*source.Source, error) {

@@ -3,6 +3,7 @@ package app
 import (
 	"errors"
 
+	"github.com/packetboat/packetboat/entrypoints/app/cluster"
 	"github.com/packetboat/packetboat/state"
 )
 
@@ -27,7 +28,7 @@ func ExitCode(err error) int {
 	case err == nil:
 		return ExitDone
 	case errors.As(err, &configErr), errors.As(err, &usageErr), errors.Is(err, state.ErrUnreadable),
-		errors.Is(err, state.ErrMisconfigured):
+		errors.Is(err, state.ErrMisconfigured), errors.Is(err, cluster.ErrMisconfigured):
 		return ExitUsage
 	case errors.Is(err, ErrBehind):
 		return ExitBehind

@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// outside leaves no way into a cluster but those that a test makes.
-func outside(t *testing.T) {
+// nowhere leaves no way into a cluster but those that a test makes.
+func nowhere(t *testing.T) {
 	t.Setenv("KUBECONFIG", "")
 	t.Setenv("HOME", t.TempDir())
 	t.Setenv("KUBERNETES_SERVICE_HOST", "")
@@ -33,7 +33,7 @@ users: [{name: u, user: {token: t0ken}}]
 }
 
 func TestWhichCluster(t *testing.T) {
-	outside(t)
+	nowhere(t)
 	named, exported := kubeconfig(t, "https://named"), kubeconfig(t, "https://exported")
 	token := filepath.Join(t.TempDir(), "token")
 	require.NoError(t, os.WriteFile(token, []byte("t0ken"), 0o600))
@@ -56,7 +56,7 @@ func TestWhichCluster(t *testing.T) {
 }
 
 func TestNoCluster(t *testing.T) {
-	outside(t)
+	nowhere(t)
 	for name, test := range map[string]struct {
 		config Config
 		says   string
@@ -74,7 +74,7 @@ func TestNoCluster(t *testing.T) {
 }
 
 func TestRequestsSpeakProtobufAndAreNotThrottled(t *testing.T) {
-	outside(t)
+	nowhere(t)
 	var got http.Header
 	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		got = r.Header
