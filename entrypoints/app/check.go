@@ -36,8 +36,6 @@ func Check(ctx context.Context, o Options) ([]config.Problem, error) {
 		}
 		if err := a.checkCheckpoints(ctx); errors.As(err, &wrong) {
 			problems = append(problems, wrong.Problems...)
-		} else if err != nil {
-			return nil, err
 		}
 	}
 	if config.HasErrors(problems, o.Strict) {

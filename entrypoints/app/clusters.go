@@ -119,17 +119,18 @@ func (a *App) single() error {
 func (a *App) checkCheckpoints(ctx context.Context) error {
 	owner := map[string]string{}
 	var problems []config.Problem
-	for i, one := range a.clusters {
+	for _, one := range a.clusters {
 		store, err := one.Store(ctx)
 		if err != nil {
-			return fmt.Errorf("cluster %s: %w", one.Config.ClusterName, err)
+			continue // its run says what is wrong with it
 		}
 		name := fmt.Sprint(store)
 		if other, taken := owner[name]; taken {
 			at := one.Config.Checkpoint.Position
 			problems = append(problems, config.Problem{
-				File: a.ConfigFile, Line: at.Line, Column: at.Column, Key: fmt.Sprintf("clusters[%d].checkpoint", i), Severity: config.Error,
-				Text: fmt.Sprintf("is the checkpoint of cluster %s already: %s", other, name), Hint: "each cluster has one of its own",
+				File: a.ConfigFile, Line: at.Line, Column: at.Column, Key: "checkpoint", Severity: config.Error,
+				Text: fmt.Sprintf("cluster %s: %s is the checkpoint of cluster %s already", one.Config.ClusterName, name, other),
+				Hint: "each cluster has one of its own",
 			})
 		}
 		owner[name] = one.Config.ClusterName
