@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 
 	"go.yaml.in/yaml/v3"
@@ -66,6 +67,9 @@ func (l *loader) checkTop(root *yaml.Node) {
 	l.checkLeaderElection(top)
 	l.checkWatch(top)
 	l.checkCluster(place{find(root, "cluster"), "cluster"}, &c.Cluster)
+	if c.Secrets.TTL < time.Second {
+		l.wrong(top, "secrets.ttl", "must be 1s or more", "")
+	}
 	if c.Namespace != "" && len(c.Source.Namespaces) > 0 {
 		l.wrong(top, "source.namespaces", "namespace says already what is read, only one may be set", "")
 	}

@@ -9,8 +9,9 @@
 // stands for is the only thing that it asks of its caller. Sinks and stores are
 // decoded into their own Config by the registered kinds; opening them, which
 // also compiles their templates, is the caller's, who gives their errors to
-// ProblemFrom. All functions may be called concurrently; a Config is not
-// changed after Load and may be shared.
+// ProblemFrom. A secret that the file only names becomes a Reference, which the
+// caller fetches. All functions may be called concurrently; a Config is not
+// changed after Load, but for its References, and may be shared.
 package config
 
 import (
@@ -77,9 +78,12 @@ type Config struct {
 	Clusters []NamedCluster `yaml:"-"`
 	// ClustersAtOnce is how many of Clusters are read at a time; default 4. They
 	// share Source.Memory.
-	ClustersAtOnce int    `yaml:"clustersAtOnce"`
-	Source         Source `yaml:"source"`
-	Watch          Watch  `yaml:"watch"`
+	ClustersAtOnce int     `yaml:"clustersAtOnce"`
+	Source         Source  `yaml:"source"`
+	Watch          Watch   `yaml:"watch"`
+	Secrets        Secrets `yaml:"secrets"`
+	// References are the secrets that are still to be fetched.
+	References []Reference `yaml:"-"`
 	// Delivery is the default of Receiver.Delivery.
 	Delivery Delivery `yaml:"delivery"`
 	// DeadLetter is where events go that a receiver will never accept; nil if
@@ -164,6 +168,7 @@ func defaults() *Config {
 		Source:  Source{Marker: MarkerAuto, EventTTL: time.Hour},
 		Metrics: Metrics{Interval: time.Minute},
 		Watch:   defaultWatch(),
+		Secrets: Secrets{TTL: 5 * time.Minute},
 		Delivery: Delivery{
 			Batch: Batch{Age: time.Second}, Concurrency: 1, Timeout: 30 * time.Second,
 			Retry: Retry{Budget: 2 * time.Minute, Initial: 500 * time.Millisecond, Max: 30 * time.Second},

@@ -12,13 +12,17 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/packetboat/packetboat/core/route"
+	"github.com/packetboat/packetboat/core/secret"
 )
 
 // decoder puts nodes into Go values by their yaml tags, as the YAML library
 // would, and finds every problem on the way instead of one. Beyond the library:
 // a null leaves the default, a single value where a list is wanted is a list of
 // one, YAML 1.1 booleans are booleans, and messages hold no values.
-type decoder struct{ problems []Problem }
+type decoder struct {
+	problems   []Problem
+	references []Reference
+}
 
 func (d *decoder) decode(n *yaml.Node, out reflect.Value, path string) {
 	switch own := out.Addr().Interface().(type) {
@@ -45,6 +49,9 @@ func (d *decoder) decode(n *yaml.Node, out reflect.Value, path string) {
 		return
 	case yaml.Unmarshaler:
 		d.fail(n, path, own.UnmarshalYAML(n))
+		return
+	case *secret.String:
+		d.secret(n, own, path)
 		return
 	case *time.Duration:
 		d.fail(n, path, decodeDuration(n, own))

@@ -42,7 +42,7 @@ func Load(name string, data []byte, opts Options) (*Config, []Problem) {
 	if HasErrors(problems, false) {
 		return nil, problems
 	}
-	l.config.File = name
+	l.config.File, l.config.References = name, l.references
 	return l.config, problems
 }
 

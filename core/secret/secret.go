@@ -3,8 +3,11 @@
 //
 // A String prints as <secret> however it is formatted, logged or marshalled.
 // Only Reveal gives the value, so that a search for Reveal finds every place
-// where a secret leaves the process. Values are immutable and may be shared
-// between goroutines.
+// where a secret leaves the process. A Reference names a secret that is kept
+// somewhere else; this package knows how it is spelt, not how it is fetched.
+//
+// Values are immutable and may be shared between goroutines; one made by Later
+// is set before it is shared.
 package secret
 
 import (
@@ -29,6 +32,13 @@ func New(value string) String {
 		return String{}
 	}
 	return String{value: &value}
+}
+
+// Later is a secret whose value is not known yet. It and its copies reveal
+// standIn until set is called, which must be before others use them.
+func Later(standIn string) (s String, set func(value string)) {
+	value := &standIn
+	return String{value: value}, func(v string) { *value = v }
 }
 
 // Reveal returns the value itself.

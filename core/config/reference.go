@@ -1,0 +1,53 @@
+package config
+
+import (
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/packetboat/packetboat/core/secret"
+	"github.com/packetboat/packetboat/sinks"
+)
+
+// Secrets says how long what was fetched is taken for true.
+type Secrets struct {
+	// TTL is how long a process that goes on uses a secret, and a configuration
+	// that is no file, before it asks again; default 5m.
+	TTL time.Duration `yaml:"ttl"`
+}
+
+// Reference is a secret that the configuration only names: as the whole value of
+// a key whose type is secret.String.
+type Reference struct {
+	secret.Reference
+	Key      string // of the configuration, such as receivers[0].slack.token
+	Position sinks.Position
+	// Set gives the secret its value, before anything is opened with it.
+	Set func(value string)
+}
+
+// standIn is what a secret reveals that was never fetched. Most secrets may be
+// anything, and the others are addresses: with this one, of a top level domain
+// that never resolves (RFC 2606), a configuration can be checked and events
+// explained without asking anybody.
+const standIn = "https://secret.invalid/not-fetched"
+
+// secret takes a value for a secret: itself, or as a reference to it.
+func (d *decoder) secret(n *yaml.Node, out *secret.String, path string) {
+	if n.Kind != yaml.ScalarNode {
+		d.want("a text", n, path)
+		return
+	}
+	ref, plain, err := secret.Parse(n.Value)
+	if err != nil {
+		d.report(n, path, Error, "this secret is no reference: "+err.Error(), "")
+		return
+	}
+	if ref == nil {
+		*out = plain
+		return
+	}
+	var set func(string)
+	*out, set = secret.Later(standIn)
+	d.references = append(d.references, Reference{Reference: *ref, Key: path, Position: at(n), Set: set})
+}
