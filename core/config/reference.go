@@ -19,8 +19,8 @@ type Secrets struct {
 // Reference is a secret that the configuration only names: as the whole value of
 // a key whose type is secret.String.
 type Reference struct {
-	secret.Reference
-	Key      string // of the configuration, such as receivers[0].slack.token
+	Secret   secret.Reference
+	Key      string // such as receivers[0].slack.token
 	Position sinks.Position
 	// Set gives the secret its value, before anything is opened with it.
 	Set func(value string)
@@ -49,5 +49,5 @@ func (d *decoder) secret(n *yaml.Node, out *secret.String, path string) {
 	}
 	var set func(string)
 	*out, set = secret.Later(standIn)
-	d.references = append(d.references, Reference{Reference: *ref, Key: path, Position: at(n), Set: set})
+	d.references = append(d.references, Reference{Secret: *ref, Key: path, Position: at(n), Set: set})
 }

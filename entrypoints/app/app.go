@@ -23,6 +23,7 @@ import (
 	"github.com/packetboat/packetboat/core/enrich"
 	"github.com/packetboat/packetboat/core/metrics"
 	"github.com/packetboat/packetboat/core/run"
+	"github.com/packetboat/packetboat/core/secret"
 	"github.com/packetboat/packetboat/core/source"
 	"github.com/packetboat/packetboat/entrypoints/app/cluster"
 	sinksall "github.com/packetboat/packetboat/sinks/all"
@@ -42,7 +43,7 @@ type (
 
 // Options are what a caller says beside the configuration.
 type Options struct {
-	ConfigFile string
+	ConfigFile string   // or another place, see configsource; "": as the environment says
 	Strict     bool     // unknown keys are errors
 	Kubeconfig string   // goes before the configuration's cluster
 	Checkpoint string   // NAME:REF, goes before the configuration's checkpoint
@@ -58,6 +59,8 @@ type Options struct {
 	Stdin  io.Reader
 	Stdout io.Writer // for metrics that are printed
 	Stderr io.Writer // for the log
+
+	outside *outside // of the App before, nil for the first
 }
 
 // App holds what the options and the configuration open.
@@ -80,6 +83,7 @@ type App struct {
 	share    int
 	named    []config.NamedCluster // all that the configuration has
 	unnamed  bool                  // the checkpoint is where watch mode puts it, nobody has named it
+	basis    *basis
 }
 
 // ConfigError says that a configuration cannot be used.
@@ -102,8 +106,8 @@ func (e *UsageError) Unwrap() error { return e.Err }
 func usage(format string, args ...any) error { return &UsageError{fmt.Errorf(format, args...)} }
 
 // New reads and checks the configuration. It opens nothing.
-func New(o Options) (*App, error) {
-	a, problems, err := load(o)
+func New(ctx context.Context, o Options) (*App, error) {
+	a, problems, err := load(ctx, o)
 	if err != nil {
 		return nil, err
 	}
@@ -123,16 +127,14 @@ func New(o Options) (*App, error) {
 	return a, nil
 }
 
-func load(o Options) (*App, []config.Problem, error) {
-	if o.ConfigFile == "" {
-		return nil, nil, usage("no configuration named: use --config FILE")
-	}
-	data, err := readConfig(o.ConfigFile)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, nil, usage("configuration file %s does not exist", o.ConfigFile)
-	}
+func load(ctx context.Context, o Options) (*App, []config.Problem, error) {
+	o, err := o.located()
 	if err != nil {
-		return nil, nil, usage("read configuration: %w", err)
+		return nil, nil, err
+	}
+	data, err := o.readConfig(ctx)
+	if err != nil {
+		return nil, nil, err
 	}
 	c, problems := config.Load(o.ConfigFile, data, config.Options{Sinks: sinksall.Kinds(), Stores: stateall.Kinds()})
 	for i := range problems {
@@ -140,24 +142,8 @@ func load(o Options) (*App, []config.Problem, error) {
 			problems[i].Severity = config.Error
 		}
 	}
-	return &App{Options: o, Config: c}, problems, nil
-}
-
-// readConfig reads no more than what is enough to know that a file is too large.
-func readConfig(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if size := info.Size(); size > config.MaxBytes {
-		return nil, fmt.Errorf("%s has %d bytes, the limit is %d", path, size, config.MaxBytes)
-	}
-	return io.ReadAll(io.LimitReader(f, config.MaxBytes+1))
+	b := &basis{content: data, asked: o.outside.now(), values: map[int]secret.String{}}
+	return &App{Options: o, Config: c, basis: b}, problems, nil
 }
 
 // LogWarnings says what is legal in the configuration but may not be meant.

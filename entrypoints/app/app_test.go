@@ -20,7 +20,7 @@ func from(t *testing.T, text string, change ...func(*Options)) (*App, error) {
 	for _, c := range change {
 		c(&o)
 	}
-	return New(o)
+	return New(t.Context(), o)
 }
 
 const simple = `
@@ -46,9 +46,9 @@ func TestALargeFileIsNotRead(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "config.yaml")
 	require.NoError(t, os.WriteFile(file, nil, 0o600))
 	require.NoError(t, os.Truncate(file, 1<<40))
-	_, err := New(Options{ConfigFile: file})
+	_, err := New(t.Context(), Options{ConfigFile: file})
 	assert.ErrorContains(t, err, "has 1099511627776 bytes, the limit is 1048576")
-	_, err = New(Options{ConfigFile: "/dev/zero"})
+	_, err = New(t.Context(), Options{ConfigFile: "/dev/zero"})
 	require.Error(t, err)
 	assert.Equal(t, ExitUsage, ExitCode(err))
 }

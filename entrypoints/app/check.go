@@ -14,7 +14,7 @@ import (
 // meant. It opens every sink, which compiles its templates, and connects to
 // nothing. The error is a *ConfigError if the configuration cannot be used.
 func Check(ctx context.Context, o Options) ([]config.Problem, error) {
-	a, problems, err := load(o)
+	a, problems, err := load(ctx, o)
 	if err != nil {
 		return nil, err
 	}

@@ -49,7 +49,7 @@ func (a *App) choose() error {
 	for _, c := range chosen {
 		a.clusters = append(a.clusters, &App{
 			Options: a.Options, Config: configOf(a.Config, c, atOnce), Warnings: a.Warnings,
-			Log: a.Log.With("cluster", c.Name), shard: a.shard, share: atOnce,
+			Log: a.Log.With("cluster", c.Name), basis: a.basis, shard: a.shard, share: atOnce,
 		})
 	}
 	return nil

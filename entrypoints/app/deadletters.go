@@ -27,6 +27,9 @@ func (a *App) deadLetters(ctx context.Context) (state.DeadLetters, error) {
 // Redeliver sends the dead letters of one receiver, or of all, again and removes
 // those that were acknowledged. It holds the lease meanwhile.
 func (a *App) Redeliver(ctx context.Context, only string) (run.Redelivered, error) {
+	if err := a.resolve(ctx); err != nil {
+		return run.Redelivered{}, err
+	}
 	letters, err := a.deadLetters(ctx)
 	if err != nil {
 		return run.Redelivered{}, err

@@ -14,22 +14,15 @@ import (
 // settleTime is how long a changed file must lie still: editors write in pieces.
 const settleTime = 300 * time.Millisecond
 
-// reloads reads the configuration again when it is asked to or when the file has
-// changed, until ctx ends. The folder is what is watched: a ConfigMap that is
-// mounted changes by a link beside the file.
+// reloads reads the configuration again when it is asked to, when the file has
+// changed, or when a look finds that a secret has, or a configuration that is no
+// file, until ctx ends.
 func (k *watcher) reloads(ctx context.Context) {
-	file := k.options.ConfigFile
-	known := k.content()
-	var changes chan fsnotify.Event
-	watcher, err := fsnotify.NewWatcher()
-	if err == nil {
-		defer watcher.Close()
-		err = watcher.Add(filepath.Dir(file))
-		changes = watcher.Events
-	}
-	if err != nil {
-		k.log().Warn("changes of the configuration file are not noticed, SIGHUP still is", "error", err)
-	}
+	known := k.content(ctx)
+	changes, end := k.changes()
+	defer end()
+	look := time.NewTimer(k.ttl())
+	defer look.Stop()
 	still := time.NewTimer(time.Hour)
 	still.Stop()
 	defer still.Stop()
@@ -41,20 +34,74 @@ func (k *watcher) reloads(ctx context.Context) {
 			still.Reset(settleTime)
 			continue
 		case <-still.C:
-			if now := k.content(); now == known {
+			if now := k.content(ctx); now == known {
+				continue
+			}
+		case <-look.C:
+			look.Reset(k.ttl())
+			if !k.outdated(ctx, false) {
+				continue
+			}
+		case <-k.refused:
+			k.options.outside.secrets.Forget()
+			if !k.outdated(ctx, true) {
 				continue
 			}
 		case <-k.Reload:
+			k.options.outside.secrets.Forget()
 		}
-		known = k.content()
+		known = k.content(ctx)
 		k.reload(ctx)
 	}
 }
 
+// changes are those of the folder that the configuration file is in: a ConfigMap
+// that is mounted changes by a link beside the file.
+func (k *watcher) changes() (changes <-chan fsnotify.Event, end func()) {
+	file := k.options.outside.config.Path
+	if file == "" {
+		return nil, func() {}
+	}
+	watcher, err := fsnotify.NewWatcher()
+	if err == nil {
+		changes = watcher.Events
+		err = watcher.Add(filepath.Dir(file))
+	}
+	if err != nil {
+		k.log().Warn("changes of the configuration file are not noticed, SIGHUP still is", "error", err)
+	}
+	return changes, func() {
+		if watcher != nil {
+			_ = watcher.Close()
+		}
+	}
+}
+
+// doubt asks for a look at the secrets now.
+func (k *watcher) doubt() {
+	select {
+	case k.refused <- struct{}{}:
+	default: // it is asked for already
+	}
+}
+
+func (k *watcher) present() *App {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.next != nil {
+		return k.next
+	}
+	return k.view.app
+}
+
+func (k *watcher) ttl() time.Duration { return k.present().Config.Secrets.TTL }
+
+func (k *watcher) outdated(ctx context.Context, now bool) bool { return k.present().outdated(ctx, now) }
+
 // content tells one content of the file from another; one that cannot be read is
 // a content too.
-func (k *watcher) content() [sha256.Size]byte {
-	data, err := readConfig(k.options.ConfigFile)
+func (k *watcher) content(ctx context.Context) [sha256.Size]byte {
+	data, err := k.options.readConfig(ctx)
 	if err != nil {
 		return [sha256.Size]byte{}
 	}
@@ -64,7 +111,10 @@ func (k *watcher) content() [sha256.Size]byte {
 // reload takes the configuration if it is good; else the present one goes on.
 // Receivers keep their cursors by their names.
 func (k *watcher) reload(ctx context.Context) {
-	a, err := New(k.options)
+	a, err := New(ctx, k.options)
+	if err == nil {
+		err = a.resolve(ctx)
+	}
 	if err == nil {
 		err = a.tryReceivers(ctx)
 	}

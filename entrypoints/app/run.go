@@ -51,6 +51,9 @@ func (a *App) Run(ctx context.Context, o RunOptions) (run.Report, error) {
 	defer func(warnings []config.Problem) { a.Warnings = warnings }(a.Warnings)
 	requests, bytes := a.meter.Requests(), a.meter.Bytes()
 	counted := a.runMetrics()
+	if err := a.resolve(ctx); err != nil {
+		return run.Report{}, err
+	}
 	job, err := a.job(ctx, o, counted)
 	if err != nil {
 		return run.Report{}, err

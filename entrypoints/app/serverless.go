@@ -20,8 +20,12 @@ import (
 
 // The environment says to a function what its command line says to the command.
 const (
-	// EnvConfig is the configuration file; default config.yaml beside the binary.
+	// EnvConfig is the configuration file, or where else it is: s3://BUCKET/KEY,
+	// gs://BUCKET/OBJECT, configmap:NAMESPACE/NAME, ssm:/PATH; default config.yaml
+	// beside the binary. The command reads it too, and EnvInline.
 	EnvConfig = "PACKETBOAT_CONFIG_FILE"
+	// EnvInline is the configuration itself.
+	EnvInline = "PACKETBOAT_CONFIG"
 	// EnvCheckpoint is NAME:REF, and goes before the configuration's checkpoint.
 	EnvCheckpoint = "PACKETBOAT_CHECKPOINT"
 	// EnvKubeconfig is a file, and goes before the configuration's cluster.
@@ -58,8 +62,9 @@ type Function struct {
 	options FunctionOptions
 	log     *slog.Logger // while there is no configuration that says the level
 
-	busy sync.Mutex // guards app
-	app  *App
+	busy    sync.Mutex // guards what follows
+	app     *App
+	outside *outside
 }
 
 // NewFunction opens nothing and does not fail: a platform shows what goes wrong
@@ -73,7 +78,7 @@ func NewFunction(o FunctionOptions) *Function {
 func (f *Function) Warm() {
 	f.busy.Lock()
 	defer f.busy.Unlock()
-	_ = f.open()
+	_ = f.open(context.Background()) // a platform gives the time before the first invocation no deadline of its own
 }
 
 // Invoke makes one run, as its payload says: see parsePayload. It ends before
@@ -97,7 +102,7 @@ func (f *Function) Invoke(ctx context.Context, payload []byte) (run.Report, erro
 		report.Error = err.Error()
 		log.ErrorContext(ctx, "run failed, what is owed is kept for the next one", "error", err, "report", report)
 		if !errors.Is(err, ErrPayload) {
-			f.app = nil // what it keeps may be the cause
+			f.app, f.outside = nil, nil // what they keep may be the cause: a secret that was rotated
 		}
 		return report, err
 	}
@@ -114,7 +119,7 @@ func (f *Function) invoke(ctx context.Context, payload []byte) (run.Report, erro
 	if err != nil {
 		return run.Report{}, err
 	}
-	if err := f.open(); err != nil {
+	if err := f.open(ctx); err != nil {
 		return run.Report{}, err
 	}
 	if err := f.app.Config.KnowsReceivers(said.receivers...); err != nil {
@@ -140,22 +145,29 @@ func (f *Function) invoke(ctx context.Context, payload []byte) (run.Report, erro
 	return f.app.Run(ctx, o)
 }
 
-// open reads the environment and the configuration, unless they are kept.
-func (f *Function) open() error {
-	if f.app != nil {
+// open reads the environment and the configuration, unless they are kept and
+// still true.
+func (f *Function) open(ctx context.Context) error {
+	if f.app != nil && !f.app.outdated(ctx, false) {
 		return nil
 	}
-	a, err := New(Options{
-		ConfigFile: cmp.Or(os.Getenv(EnvConfig), bundledConfig()),
-		Checkpoint: os.Getenv(EnvCheckpoint), Kubeconfig: os.Getenv(EnvKubeconfig),
-		Clusters: strings.FieldsFunc(os.Getenv(EnvClusters), func(r rune) bool { return r == ',' || r == ' ' }), Shard: os.Getenv(EnvShard),
-		LogFormat: f.options.LogFormat, Version: f.options.Version, Stdout: os.Stdout, Stderr: f.options.Stderr,
-	})
+	f.app = nil
+	name, err := configName()
 	if err != nil {
 		return err
 	}
-	f.app = a
-	return nil
+	o, err := Options{
+		ConfigFile: cmp.Or(name, bundledConfig()), outside: f.outside,
+		Checkpoint: os.Getenv(EnvCheckpoint), Kubeconfig: os.Getenv(EnvKubeconfig),
+		Clusters: strings.FieldsFunc(os.Getenv(EnvClusters), func(r rune) bool { return r == ',' || r == ' ' }), Shard: os.Getenv(EnvShard),
+		LogFormat: f.options.LogFormat, Version: f.options.Version, Stdout: os.Stdout, Stderr: f.options.Stderr,
+	}.located()
+	if err != nil {
+		return err
+	}
+	f.outside = o.outside
+	f.app, err = New(ctx, o)
+	return err
 }
 
 // end is when the answer must be there, the zero time if nobody says. Whoever

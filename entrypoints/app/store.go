@@ -21,6 +21,10 @@ func (a *App) Store(ctx context.Context) (state.Store, error) {
 	if err := a.single(); err != nil {
 		return nil, err
 	}
+	// Who looks at the checkpoint alone needs no receiver's secret.
+	if err := a.resolve(ctx, "checkpoint", "cluster", "clusters"); err != nil {
+		return nil, err
+	}
 	store, err := a.openStore(ctx)
 	if err != nil {
 		return nil, err

@@ -35,6 +35,9 @@ func (a *App) Try(ctx context.Context, receiver string) (Trial, error) {
 	if err := a.Config.KnowsReceivers(receiver); err != nil {
 		return Trial{}, &UsageError{err}
 	}
+	if err := a.resolve(ctx, "receivers"); err != nil {
+		return Trial{}, err
+	}
 	receivers, err := a.openSinks(ctx, metrics.Discard())
 	if err != nil {
 		return Trial{}, err

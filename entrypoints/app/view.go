@@ -12,6 +12,7 @@ import (
 	"github.com/packetboat/packetboat/core/source"
 	"github.com/packetboat/packetboat/entrypoints/app/push"
 	"github.com/packetboat/packetboat/entrypoints/app/web"
+	"github.com/packetboat/packetboat/sinks"
 )
 
 // A view is what health and the status page show of a watcher. It is guarded by
@@ -26,6 +27,7 @@ type view struct {
 	counter   *route.Counter
 	recent    *recent
 	rates     map[string]*rate
+	stopped   map[string]time.Time // since when receivers are, because they were refused
 }
 
 func (k *watcher) log() *slog.Logger {
@@ -62,7 +64,7 @@ func (k *watcher) shows(job *run.Job, receivers []opened) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	// Receivers that are about to be closed are not asked what they would send.
-	k.view.job, k.view.receivers, k.view.rates = job, receivers, map[string]*rate{}
+	k.view.job, k.view.receivers, k.view.rates, k.view.stopped = job, receivers, map[string]*rate{}, map[string]time.Time{}
 	if job != nil {
 		k.view.state, k.view.text = "", ""
 	}
@@ -129,6 +131,11 @@ func (k *watcher) gauge(v view) {
 			v.rates[s.Receiver] = &rate{}
 		}
 		v.rates[s.Receiver].add(s.Stats.Delivered)
+		// Once for each time that it stops.
+		if s.State == run.Stopped && sinks.IsStop(s.Err) && !v.stopped[s.Receiver].Equal(s.Since) {
+			v.stopped[s.Receiver] = s.Since
+			k.doubt()
+		}
 	}
 }
 

@@ -35,7 +35,11 @@ type WatchOptions struct {
 // cluster says that it can never work, or if something is owed because of an
 // error at the end.
 func Watch(ctx context.Context, o Options, w WatchOptions) error {
-	a, err := New(o)
+	o, err := o.located()
+	if err != nil {
+		return err
+	}
+	a, err := New(ctx, o)
 	if err != nil {
 		return err
 	}
@@ -85,11 +89,13 @@ type watcher struct {
 	view    view
 	next    *App          // read again and good; the present watch ends for it
 	changed chan struct{} // closed when next comes
+
+	refused chan struct{} // somebody has refused us: a secret may have been rotated
 }
 
 func newWatcher(o Options, w WatchOptions, a *App) *watcher {
 	k := &watcher{
-		options: o, WatchOptions: w, app: a, began: time.Now(), changed: make(chan struct{}),
+		options: o, WatchOptions: w, app: a, began: time.Now(), changed: make(chan struct{}), refused: make(chan struct{}, 1),
 		metrics: metrics.New(metrics.Options{Version: a.Version, UpstreamPrefix: a.Config.MetricsNamePrefix}),
 	}
 	k.view = view{app: a, state: "starting"}
@@ -171,6 +177,7 @@ func (k *watcher) follow(ctx context.Context) error {
 				wait.Reset()
 			}
 			pause = wait.NextBackOff()
+			k.doubt() // a checkpoint's secret may be the cause
 			k.stands("failing", fmt.Sprint(err))
 			k.app.Log.Error("the watch ended, beginning again; what is owed is kept", "error", err, "in", pause.Round(time.Millisecond))
 		}

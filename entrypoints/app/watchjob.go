@@ -10,6 +10,9 @@ import (
 
 // watchJob opens everything for a watch. see may wrap the router, to look on.
 func (a *App) watchJob(ctx context.Context, m *metrics.Metrics, see func(*App, []opened) run.Router) (*run.Job, []opened, error) {
+	if err := a.resolve(ctx); err != nil {
+		return nil, nil, err
+	}
 	receivers, err := a.openSinks(ctx, m)
 	if err != nil {
 		return nil, nil, err

@@ -147,7 +147,7 @@ func (w *World) store() state.Store {
 		name, value, _ := strings.Cut(variable, "=")
 		w.t.Setenv(name, value)
 	}
-	a, err := app.New(app.Options{ConfigFile: w.config})
+	a, err := app.New(w.t.Context(), app.Options{ConfigFile: w.config})
 	require.NoError(w.t, err)
 	store, err := a.Store(w.t.Context())
 	require.NoError(w.t, err)

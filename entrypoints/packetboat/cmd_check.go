@@ -27,7 +27,7 @@ func (c *command) checkCommand() *cobra.Command {
 			for _, p := range problems {
 				fmt.Fprintf(c.stdout, "%s: %s\n", p.Severity, p)
 			}
-			fmt.Fprintf(c.stdout, "%s: good, %s\n", c.options.ConfigFile, plural(int64(len(problems)), "warning"))
+			fmt.Fprintf(c.stdout, "%s: good, %s\n", c.options.ConfigName(), plural(int64(len(problems)), "warning"))
 			return nil
 		},
 	}

@@ -30,7 +30,7 @@ func (c *command) edit(use, short string, do func(cmd *cobra.Command, a *app.App
 	cmd := &cobra.Command{
 		Use: use, Short: short,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			a, err := app.New(c.options)
+			a, err := app.New(cmd.Context(), c.options)
 			if err != nil {
 				return err
 			}

@@ -17,7 +17,7 @@ func (c *command) explainCommand() *cobra.Command {
 		Short:   "Show each event's path through the rules and what exactly would be sent",
 		Example: "  kubectl get events -A -o json | packetboat explain --config config.yaml --events -",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			a, err := app.New(c.options)
+			a, err := app.New(cmd.Context(), c.options)
 			if err != nil {
 				return err
 			}

@@ -16,7 +16,7 @@ func (c *command) redeliverCommand() *cobra.Command {
 		Use:   "redeliver",
 		Short: "Send the dead letters again and remove those that were acknowledged",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			a, err := app.New(c.options)
+			a, err := app.New(cmd.Context(), c.options)
 			if err != nil {
 				return err
 			}

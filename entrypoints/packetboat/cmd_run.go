@@ -23,7 +23,7 @@ func (c *command) runCommand() *cobra.Command {
 			if o.Deadline < 0 || o.Grace < 0 {
 				return &app.UsageError{Err: errors.New("--deadline and --grace are times ahead, want 0 or more")}
 			}
-			a, err := app.New(c.options)
+			a, err := app.New(cmd.Context(), c.options)
 			if err != nil {
 				return err
 			}

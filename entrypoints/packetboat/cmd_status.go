@@ -29,7 +29,7 @@ func (c *command) statusCommand() *cobra.Command {
 			case interval <= 0:
 				return &app.UsageError{Err: errors.New("--interval is a time ahead, want more than 0")}
 			}
-			a, err := app.New(c.options)
+			a, err := app.New(cmd.Context(), c.options)
 			if err != nil {
 				return err
 			}

@@ -19,7 +19,7 @@ func (c *command) trialCommand() *cobra.Command {
 			"needs no cluster and no checkpoint.",
 		Example: "  packetboat test oncall --config config.yaml",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			a, err := app.New(c.options)
+			a, err := app.New(cmd.Context(), c.options)
 			if err != nil {
 				return err
 			}

@@ -98,7 +98,7 @@ func (c *command) root() *cobra.Command {
 // configFlags are those of every subcommand that reads a configuration.
 func (c *command) configFlags(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.StringVarP(&c.options.ConfigFile, "config", "c", "", "configuration file")
+	flags.StringVarP(&c.options.ConfigFile, "config", "c", "", "configuration file, or env:NAME, s3://BUCKET/KEY, gs://BUCKET/OBJECT, configmap:NAMESPACE/NAME, ssm:/PATH (default: PACKETBOAT_CONFIG_FILE, PACKETBOAT_CONFIG)")
 	flags.BoolVar(&c.options.Strict, "strict", false, "unknown keys in the configuration are errors")
 	cmd.Args = c.noArguments
 	c.options.Stdin, c.options.Stdout, c.options.Stderr, c.options.Version = c.stdin, c.stdout, c.stderr, buildVersion()

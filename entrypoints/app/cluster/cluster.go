@@ -69,7 +69,7 @@ func Client(way *rest.Config, c Config) (*rest.RESTClient, error) {
 	config := rest.CopyConfig(way)
 	scheme := runtime.NewScheme()
 	scheme.AddKnownTypes(corev1.SchemeGroupVersion,
-		&corev1.Event{}, &corev1.EventList{}, &corev1.ConfigMap{}, &corev1.Namespace{})
+		&corev1.Event{}, &corev1.EventList{}, &corev1.ConfigMap{}, &corev1.Namespace{}, &corev1.Secret{})
 	metav1.AddToGroupVersion(scheme, corev1.SchemeGroupVersion)
 	metav1.AddToGroupVersion(scheme, metav1.SchemeGroupVersion)
 	if err := metav1.AddMetaToScheme(scheme); err != nil { // metadata of objects of any kind
