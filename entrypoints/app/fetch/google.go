@@ -12,8 +12,7 @@ import (
 	"strings"
 	"sync"
 
-	"cloud.google.com/go/auth"
-	"cloud.google.com/go/auth/credentials"
+	"github.com/packetboat/packetboat/core/gcpconfig"
 )
 
 // scope lets what the caller's IAM roles let.
@@ -25,8 +24,8 @@ const scope = "https://www.googleapis.com/auth/cloud-platform"
 // Two requests of two APIs are all that is asked of Google here: the generated
 // clients would add megabytes to say them.
 type Google struct {
-	mu          sync.Mutex // guards credentials
-	credentials *auth.Credentials
+	mu       sync.Mutex // guards identity
+	identity *gcpconfig.Identity
 }
 
 // Get returns the body of a GET, at most limit bytes, and its header. With an
@@ -65,34 +64,25 @@ func (g *Google) Get(ctx context.Context, address string, limit int64) ([]byte, 
 	return body, resp.Header, nil
 }
 
+// token is kept by its source until it expires.
 func (g *Google) token(ctx context.Context) (string, error) {
-	const failed = "get Google credentials, from GOOGLE_APPLICATION_CREDENTIALS, gcloud or the metadata server"
-	found, err := g.find()
-	if err != nil {
-		return "", fmt.Errorf("%s: %w", failed, plain(ctx, err))
+	g.mu.Lock()
+	if g.identity == nil {
+		g.identity = gcpconfig.New("", scope, nil)
 	}
-	token, err := found.Token(ctx) // kept by the library until it expires
-	if err != nil {
-		// The text of the library's error quotes the answer of the token server.
-		if status := (*auth.Error)(nil); errors.As(err, &status) && status.Response != nil {
-			return "", fmt.Errorf("%s: answer %d", failed, status.Response.StatusCode)
+	identity := g.identity
+	g.mu.Unlock()
+	if err := identity.Ready(ctx); err != nil {
+		if setup := (*gcpconfig.SetupError)(nil); errors.As(err, &setup) {
+			return "", Wrongf("%s", err)
 		}
-		return "", fmt.Errorf("%s: %w", failed, plain(ctx, err))
+		return "", err
+	}
+	token, err := identity.Token(ctx)
+	if err != nil {
+		return "", plain(ctx, err)
 	}
 	return token.Value, nil
-}
-
-func (g *Google) find() (*auth.Credentials, error) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.credentials == nil {
-		found, err := credentials.DetectDefault(&credentials.DetectOptions{Scopes: []string{scope}})
-		if err != nil {
-			return nil, err
-		}
-		g.credentials = found
-	}
-	return g.credentials, nil
 }
 
 // said is Google's own message, cut to what a line can hold; a page is some proxy's.
