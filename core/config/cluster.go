@@ -21,7 +21,9 @@ import (
 // is the caller's choice (its command line, the pod's own cluster, KUBECONFIG).
 type Cluster struct {
 	InCluster  bool   `yaml:"inCluster"`  // the cluster that this process runs in
-	Kubeconfig string `yaml:"kubeconfig"` // path of a file
+	Kubeconfig string `yaml:"kubeconfig"` // path of a file, or a reference to what would be in it
+	// KubeconfigData is what Kubeconfig refers to, which is "" then.
+	KubeconfigData secret.String `yaml:"-"`
 	// EKS is a cluster of Amazon EKS, as an IAM principal.
 	EKS *EKS `yaml:"eks"`
 	// GKE is a cluster of Google Kubernetes Engine, as a Google identity.
@@ -122,6 +124,7 @@ func (l *loader) checkCluster(in place, c *Cluster) {
 			}
 		}
 	}
+	l.kubeconfig(in, c)
 	l.checkServer(in, c)
 	if c.EKS != nil {
 		l.checkEKS(in, *c.EKS)

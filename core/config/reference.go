@@ -51,3 +51,16 @@ func (d *decoder) secret(n *yaml.Node, out *secret.String, path string) {
 	*out, set = secret.Later(standIn)
 	d.references = append(d.references, Reference{Secret: *ref, Key: path, Position: at(n), Set: set})
 }
+
+// kubeconfig takes a reference to the content of a kubeconfig out of the key that
+// is else a path.
+func (l *loader) kubeconfig(in place, c *Cluster) {
+	n := find(in.node, "kubeconfig")
+	if n == nil || c.Kubeconfig == "" {
+		return
+	}
+	if ref, _, err := secret.Parse(c.Kubeconfig); err != nil || ref != nil {
+		l.secret(n, &c.KubeconfigData, below(in.path, "kubeconfig"))
+		c.Kubeconfig = ""
+	}
+}

@@ -179,7 +179,7 @@ func (a *App) clusterConfig() cluster.Config {
 		named = config.Cluster{Kubeconfig: a.Kubeconfig}
 	}
 	return cluster.Config{
-		Kubeconfig: named.Kubeconfig, InCluster: named.InCluster, EKS: named.EKS, GKE: named.GKE,
+		Kubeconfig: named.Kubeconfig, KubeconfigData: named.KubeconfigData, InCluster: named.InCluster, EKS: named.EKS, GKE: named.GKE,
 		Server: named.Server, CAData: named.CAData, TokenFile: named.TokenFile,
 		QPS: a.Config.KubeQPS, Burst: a.Config.KubeBurst,
 		UserAgent: "packetboat/" + a.Version, Wrap: a.meter.Wrap,

@@ -110,6 +110,9 @@ func (k *watcher) elect(ctx context.Context) error {
 		k.metrics.Run.Leader.Set(1)
 		return k.follow(ctx)
 	}
+	if err := k.app.resolve(ctx, "cluster"); err != nil {
+		return err
+	}
 	config, err := k.app.restConfig()
 	if err != nil {
 		return err
