@@ -56,7 +56,7 @@ func (o Options) located() (Options, error) {
 	if err != nil {
 		return o, usage("%w", err)
 	}
-	o.outside = &outside{config: source, secrets: secrets.New(time.Now), now: time.Now}
+	o.outside = &outside{config: source, secrets: secrets.New(secrets.Options{}), now: time.Now}
 	return o, nil
 }
 

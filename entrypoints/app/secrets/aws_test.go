@@ -152,7 +152,7 @@ func TestAWSAnswers(t *testing.T) {
 		t.Run(test.body, func(t *testing.T) {
 			service := awsService(t)
 			service.answer(test.status, test.body)
-			err := fails(t, New(nil), test.ref)
+			err := fails(t, New(Options{}), test.ref)
 			assert.ErrorContains(t, err, test.want)
 			assert.Equal(t, test.wrong, fetch.IsWrong(err))
 			assert.Equal(t, 1, service.calls(), "one attempt")
@@ -165,13 +165,13 @@ func TestTheRegionIsThatOfTheARN(t *testing.T) {
 	service := awsService(t)
 	const arn = "arn:aws:secretsmanager:eu-north-1:123456789012:secret:prod/slack-AbCdEf"
 	service.put(arn, "x")
-	assert.Equal(t, []string{"x"}, fetchAll(t, New(nil), "awssm:"+arn))
+	assert.Equal(t, []string{"x"}, fetchAll(t, New(Options{}), "awssm:"+arn))
 	assert.Contains(t, service.last.Header.Get("Authorization"), "/eu-north-1/secretsmanager/")
 }
 
 func TestNobodyIsAskedBeforeTheFirstFetchAndWithoutCredentialsItIsNotTheConfiguration(t *testing.T) {
 	service := awsService(t)
-	c := New(nil)
+	c := New(Options{})
 	t.Setenv("AWS_ACCESS_KEY_ID", "")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "")
 	err := fails(t, c, "awssm:x")
@@ -180,7 +180,7 @@ func TestNobodyIsAskedBeforeTheFirstFetchAndWithoutCredentialsItIsNotTheConfigur
 	assert.Zero(t, service.calls())
 
 	t.Setenv("AWS_REGION", "")
-	err = fails(t, New(nil), "awssm:x")
+	err = fails(t, New(Options{}), "awssm:x")
 	require.ErrorContains(t, err, "region is missing")
 	assert.True(t, fetch.IsWrong(err))
 }
@@ -200,10 +200,10 @@ sm.create_secret(Name="prod/binary", SecretBinary=b"bytes")
 ssm.put_parameter(Name="/prod/secure", Type="SecureString", Value="in the store")
 ssm.put_parameter(Name="/prod/plain", Type="String", Value="plain")
 `)[0]
-	assert.Equal(t, []string{canary, "5", canary, "bytes", "in the store", "plain"}, fetchAll(t, New(nil),
+	assert.Equal(t, []string{canary, "5", canary, "bytes", "in the store", "plain"}, fetchAll(t, New(Options{}),
 		"awssm:prod/slack#token", "awssm:prod/slack#n", "awssm:"+arn+"#token", "awssm:prod/binary", "ssm:/prod/secure", "ssm:/prod/plain"))
 	for _, ref := range []string{"awssm:prod/none", "ssm:/prod/none"} {
-		err := fails(t, New(nil), ref)
+		err := fails(t, New(Options{}), ref)
 		assert.ErrorContains(t, err, "does not exist in this account and region")
 		assert.True(t, fetch.IsWrong(err))
 	}
@@ -212,5 +212,5 @@ import boto3
 boto3.client("secretsmanager").put_secret_value(SecretId="prod/slack", SecretString='{"token":"rotated"}')
 print("done")
 `)
-	assert.Equal(t, []string{"rotated"}, fetchAll(t, New(nil), "awssm:prod/slack#token"))
+	assert.Equal(t, []string{"rotated"}, fetchAll(t, New(Options{}), "awssm:prod/slack#token"))
 }

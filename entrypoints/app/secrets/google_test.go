@@ -30,9 +30,7 @@ func secretManagerFake(t *testing.T, status int, body string) (c *Cache, asked f
 		_, _ = io.WriteString(w, body)
 	}))
 	t.Cleanup(server.Close)
-	c = New(nil)
-	c.google = server.URL
-	return c, func() string { return path }
+	return New(Options{SecretManager: server.URL}), func() string { return path }
 }
 
 func payload(value, sum string) string {
@@ -83,7 +81,7 @@ func TestSecretManagerAnswers(t *testing.T) {
 
 func TestWithoutGoogleCredentials(t *testing.T) {
 	t.Setenv("GOOGLE_APPLICATION_CREDENTIALS", filepath.Join(t.TempDir(), "none"))
-	err := fails(t, New(nil), "gcpsm:"+version)
+	err := fails(t, New(Options{}), "gcpsm:"+version)
 	require.ErrorContains(t, err, "credentials")
 	assert.NotContains(t, err.Error(), "https:")
 }

@@ -27,11 +27,16 @@ import (
 // atOnce bounds how many names are asked for at the same time.
 const atOnce = 8
 
+// Options are for tests: the zero Options are the real world.
+type Options struct {
+	Now           func() time.Time
+	SecretManager string // URL of Google's Secret Manager
+}
+
 // Cache keeps what was fetched. New makes one.
 type Cache struct {
-	now    func() time.Time
-	google string // where Secret Manager is, "" for Google's own
-	clouds clouds
+	options Options
+	clouds  clouds
 
 	mu   sync.Mutex
 	kept map[place]entry
@@ -51,12 +56,12 @@ type entry struct {
 	at       time.Time
 }
 
-// New makes an empty Cache; now is the clock, nil for the real one.
-func New(now func() time.Time) *Cache {
-	if now == nil {
-		now = time.Now
+// New makes an empty Cache.
+func New(o Options) *Cache {
+	if o.Now == nil {
+		o.Now = time.Now
 	}
-	return &Cache{now: now, kept: map[place]entry{}}
+	return &Cache{options: o, kept: map[place]entry{}}
 }
 
 // Request says what to fetch, and how old it may be.
@@ -149,7 +154,7 @@ func (c *Cache) get(ctx context.Context, at place, r Request) (document, error) 
 	c.mu.Lock()
 	known, ok := c.kept[at]
 	c.mu.Unlock()
-	if ok && c.now().Sub(known.at) < r.TTL {
+	if ok && c.options.Now().Sub(known.at) < r.TTL {
 		return known.document, nil
 	}
 	document, err := c.fetch(ctx, at, r)
@@ -164,7 +169,7 @@ func (c *Cache) get(ctx context.Context, at place, r Request) (document, error) 
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.kept[at] = entry{document, c.now()}
+	c.kept[at] = entry{document, c.options.Now()}
 	return document, nil
 }
 
@@ -181,7 +186,7 @@ func (c *Cache) fetch(ctx context.Context, at place, r Request) (document, error
 	case secret.AWSParameter:
 		return c.clouds.awsParameter(ctx, at.name)
 	case secret.GoogleSecret:
-		return c.clouds.googleSecret(ctx, c.google, at.name)
+		return c.clouds.googleSecret(ctx, c.options.SecretManager, at.name)
 	}
 	return nil, fetch.Wrongf("nobody knows secrets of the kind %s", at.scheme)
 }

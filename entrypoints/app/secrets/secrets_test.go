@@ -74,15 +74,15 @@ func TestFiles(t *testing.T) {
 	} {
 		path := filepath.Join(dir, "token")
 		write(t, path, content)
-		assert.Equal(t, []string{want}, fetchAll(t, New(nil), "file:"+path))
+		assert.Equal(t, []string{want}, fetchAll(t, New(Options{}), "file:"+path))
 	}
-	err := fails(t, New(nil), "file:"+dir+"/none")
+	err := fails(t, New(Options{}), "file:"+dir+"/none")
 	assert.EqualError(t, err, "secret file:"+dir+"/none: no such file or directory")
 	assert.True(t, fetch.IsWrong(err))
 	write(t, filepath.Join(dir, "empty"), "\n")
-	assert.EqualError(t, fails(t, New(nil), "file:"+dir+"/empty"), "secret file:"+dir+"/empty: is empty")
-	assert.ErrorContains(t, fails(t, New(nil), "file:"+dir), "is a directory")
-	assert.EqualError(t, fails(t, New(nil), "file:/dev/zero"), "secret file:/dev/zero: is larger than 1048576 bytes")
+	assert.EqualError(t, fails(t, New(Options{}), "file:"+dir+"/empty"), "secret file:"+dir+"/empty: is empty")
+	assert.ErrorContains(t, fails(t, New(Options{}), "file:"+dir), "is a directory")
+	assert.EqualError(t, fails(t, New(Options{}), "file:/dev/zero"), "secret file:/dev/zero: is larger than 1048576 bytes")
 }
 
 func TestKeysOfAJSONObject(t *testing.T) {
@@ -127,7 +127,7 @@ func (c *clock) move(d time.Duration) {
 func TestAValueIsKeptForTheTTLAndUntilItIsForgotten(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "token")
 	moving := &clock{at: time.Unix(1e9, 0)}
-	c := New(moving.now)
+	c := New(Options{Now: moving.now})
 	write(t, path, "one")
 	assert.Equal(t, []string{"one"}, fetchAll(t, c, "file:"+path))
 	write(t, path, "two")
@@ -144,7 +144,7 @@ func TestWhatCannotBeHadForNowIsUsedOnAndWhatIsGoneIsNot(t *testing.T) {
 	service := awsService(t)
 	service.put("prod/slack", canary)
 	moving := &clock{at: time.Unix(1e9, 0)}
-	c := New(moving.now)
+	c := New(Options{Now: moving.now})
 	var log bytes.Buffer
 	request := Request{References: refs(t, "awssm:prod/slack"), TTL: time.Minute, Kube: noKube, Log: slog.New(slog.NewTextHandler(&log, nil))}
 	values, err := c.Fetch(t.Context(), request)
@@ -178,7 +178,7 @@ func TestEachPlaceIsAskedOnceAndAFewAtATime(t *testing.T) {
 	for range 3 {
 		names, want = append(names, "awssm:both#a", "awssm:both#b", "awssm:both#a"), append(want, "1", "2", "1")
 	}
-	c := New(nil)
+	c := New(Options{})
 	assert.Equal(t, want, fetchAll(t, c, names...))
 	assert.Equal(t, 1, service.calls())
 	assert.Equal(t, want, fetchAll(t, c, names...))
@@ -199,7 +199,7 @@ func TestEachPlaceIsAskedOnceAndAFewAtATime(t *testing.T) {
 func TestEveryReferenceWithoutAValueIsSaid(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir+"/ok", "x")
-	_, err := New(nil).Fetch(t.Context(), Request{
+	_, err := New(Options{}).Fetch(t.Context(), Request{
 		References: refs(t, "file:"+dir+"/a", "file:"+dir+"/ok", "k8s:ns/b#c", "file:"+dir+"/a"), TTL: time.Minute, Kube: noKube,
 	})
 	require.Error(t, err)
@@ -211,7 +211,7 @@ func TestEveryReferenceWithoutAValueIsSaid(t *testing.T) {
 func TestTheCacheMayBeUsedConcurrently(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "token")
 	write(t, path, "x")
-	c := New(nil)
+	c := New(Options{})
 	var group sync.WaitGroup
 	for range 8 {
 		group.Go(func() {
