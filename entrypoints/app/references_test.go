@@ -12,7 +12,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -253,13 +252,3 @@ func TestAConfigurationWithReferencesIsCheckedWithoutThem(t *testing.T) {
 	require.NoError(t, err)
 	assert.Zero(t, p.calls())
 }
-
-// moving is a clock that tests move.
-type moving struct {
-	mu sync.Mutex
-	at time.Time
-}
-
-func (m *moving) now() time.Time { m.mu.Lock(); defer m.mu.Unlock(); return m.at }
-
-func (m *moving) move(d time.Duration) { m.mu.Lock(); defer m.mu.Unlock(); m.at = m.at.Add(d) }

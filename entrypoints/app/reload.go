@@ -52,6 +52,7 @@ func (k *watcher) reloads(ctx context.Context) {
 		}
 		known = k.content(ctx)
 		k.reload(ctx)
+		look.Reset(k.ttl()) // it may be another
 	}
 }
 

@@ -1,0 +1,313 @@
+package app
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/packetboat/packetboat/deploy/local"
+	"github.com/packetboat/packetboat/deploy/local/localtest"
+	"github.com/packetboat/packetboat/entrypoints/app/secrets"
+)
+
+// moving is a clock that tests move.
+type moving struct {
+	mu sync.Mutex
+	at time.Time
+}
+
+func (m *moving) now() time.Time {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.at
+}
+
+func (m *moving) move(d time.Duration) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.at = m.at.Add(d)
+}
+
+// warm is a Function with a clock that can be moved, opened once.
+func warm(t *testing.T, p *places) (*Function, *moving) {
+	t.Helper()
+	clock := &moving{at: time.Unix(1e9, 0)}
+	f := NewFunction(FunctionOptions{Stderr: io.Discard})
+	require.NoError(t, f.open(t.Context()))
+	f.outside.now = clock.now
+	f.outside.secrets = secrets.New(secrets.Options{Now: clock.now, SecretManager: p.url})
+	f.app.basis.asked = clock.now()
+	return f, clock
+}
+
+// password opens the Function, as an invocation does, and is what its only secret is.
+func password(t *testing.T, f *Function) string {
+	t.Helper()
+	require.NoError(t, f.open(t.Context()))
+	require.NoError(t, f.app.resolve(t.Context()))
+	return f.app.basis.values[0].Reveal()
+}
+
+const oneSecret = `
+route: {match: [{receiver: a}]}
+receivers: [{name: a, webhook: {endpoint: "http://127.0.0.1:1", username: u, password: "awssm:prod/slack#token"}}]
+secrets: {ttl: 10m}
+`
+
+func TestAWarmFunctionAsksAgainAfterTheTTL(t *testing.T) {
+	p := startPlaces(t)
+	t.Setenv(EnvInline, oneSecret)
+	f, clock := warm(t, p)
+	assert.Equal(t, "canary-aws", password(t, f))
+	first := f.app
+	for range 3 {
+		assert.Equal(t, "canary-aws", password(t, f))
+	}
+	assert.Equal(t, 1, p.calls(), "warm invocations do not ask again")
+
+	clock.move(10 * time.Minute)
+	password(t, f)
+	assert.Equal(t, 2, p.calls())
+	assert.Same(t, first, f.app, "what has not changed is kept, and with it the clients")
+
+	p.rotate("rotated")
+	clock.move(10*time.Minute - 1)
+	assert.Equal(t, "canary-aws", password(t, f))
+	clock.move(1)
+	assert.Equal(t, "rotated", password(t, f))
+	assert.NotSame(t, first, f.app)
+	assert.Equal(t, 3, p.calls(), "what was asked to find the change is used by the next App")
+}
+
+func TestAWarmFunctionAsksAgainAfterARefusal(t *testing.T) {
+	p := startPlaces(t)
+	deaf := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) }))
+	t.Cleanup(deaf.Close)
+	p.write(t, "kubeconfig", strings.ReplaceAll(kubeconfigOf, "@URL@", deaf.URL))
+	t.Setenv(EnvKubeconfig, p.kubeconfig)
+	t.Setenv(EnvInline, oneSecret+"checkpoint: {file: {path: "+p.dir+"/checkpoint.json}}\n")
+	f, _ := warm(t, p)
+	assert.Equal(t, "canary-aws", password(t, f))
+	p.rotate("rotated")
+	_, err := f.Invoke(t.Context())
+	require.Error(t, err)
+	assert.Equal(t, "rotated", password(t, f))
+}
+
+const kubeconfigOf = `
+apiVersion: v1
+kind: Config
+current-context: c
+contexts: [{name: c, context: {cluster: c}}]
+clusters: [{name: c, cluster: {server: "@URL@"}}]
+`
+
+func TestAWarmFunctionReadsItsConfigurationAgain(t *testing.T) {
+	p := startPlaces(t)
+	var mu sync.Mutex
+	status, text := 200, oneSecret
+	bucket := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, text)
+	}))
+	t.Cleanup(bucket.Close)
+	answer := func(s int, body string) {
+		mu.Lock()
+		defer mu.Unlock()
+		status, text = s, body
+	}
+	t.Setenv("STORAGE_EMULATOR_HOST", bucket.URL)
+	t.Setenv(EnvConfig, "gs://boats/config.yaml")
+	f, clock := warm(t, p)
+	first := f.app
+	answer(200, "clusterName: other"+oneSecret)
+	require.NoError(t, f.open(t.Context()))
+	assert.Same(t, first, f.app)
+	clock.move(10 * time.Minute)
+	require.NoError(t, f.open(t.Context()))
+	assert.Equal(t, "other", f.app.Config.ClusterName)
+
+	second := f.app
+	answer(503, "")
+	clock.move(10 * time.Minute)
+	require.NoError(t, f.open(t.Context()), "what cannot be read for now is used on")
+	assert.Same(t, second, f.app)
+
+	answer(200, "route: [")
+	clock.move(10 * time.Minute)
+	err := f.open(t.Context())
+	require.ErrorContains(t, err, "gs://boats/config.yaml:1: not valid YAML")
+	assert.Equal(t, ExitUsage, ExitCode(err))
+	answer(404, "")
+	require.ErrorContains(t, f.open(t.Context()), "read configuration gs://boats/config.yaml: does not exist")
+	answer(200, oneSecret)
+	require.NoError(t, f.open(t.Context()), "it is mended with the next invocation")
+}
+
+func TestWhereTheConfigurationIs(t *testing.T) {
+	for _, test := range []struct{ flag, file, inline, want, fails string }{
+		{"", "", "", "", "no configuration named: use --config FILE, PACKETBOAT_CONFIG_FILE or PACKETBOAT_CONFIG"},
+		{"", "", simple, "env:PACKETBOAT_CONFIG", ""},
+		{"", "env:ELSEWHERE", "", "env:ELSEWHERE", ""},
+		{"env:ELSEWHERE", "none.yaml", "route: [", "env:ELSEWHERE", ""},
+		{"", "env:ELSEWHERE", simple, "", "PACKETBOAT_CONFIG_FILE and PACKETBOAT_CONFIG are both set: remove one of them"},
+		{"s3://boats", "", "", "", "s3://boats: want s3://BUCKET/KEY"},
+		{"env:NOT_SET", "", "", "", "read configuration env:NOT_SET: variable NOT_SET is not set"},
+	} {
+		t.Setenv(EnvConfig, test.file)
+		t.Setenv(EnvInline, test.inline)
+		t.Setenv("ELSEWHERE", simple)
+		a, err := New(t.Context(), Options{ConfigFile: test.flag})
+		if test.fails != "" {
+			require.EqualError(t, err, test.fails)
+			assert.Equal(t, ExitUsage, ExitCode(err))
+			continue
+		}
+		require.NoError(t, err)
+		assert.Equal(t, test.want, a.ConfigFile)
+		assert.Equal(t, test.want, a.Config.File)
+	}
+}
+
+// picky accepts one password at a time.
+type picky struct {
+	mu       sync.Mutex
+	password string
+	refused  int
+	bodies   strings.Builder
+}
+
+func (p *picky) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if _, password, _ := r.BasicAuth(); password != p.password {
+		p.refused++
+		w.WriteHeader(http.StatusUnauthorized)
+		return
+	}
+	p.bodies.Write(body)
+}
+
+func (p *picky) want(password string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.password = password
+}
+
+func (p *picky) got() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.bodies.String()
+}
+
+// A control plane, the RBAC that the README names and no more, a configuration
+// in a ConfigMap, and a password in a Secret that is rotated.
+func TestConfigurationAndSecretsOutOfACluster(t *testing.T) {
+	c := localtest.Start(t, local.Options{})
+	receiver := &picky{password: "canary-one"}
+	server := httptest.NewServer(receiver)
+	t.Cleanup(server.Close)
+	apply := func(path string, object map[string]any) {
+		require.NoError(t, c.Client().Apply(t.Context(), path, object))
+	}
+	configure := func(text string) {
+		apply("/api/v1/namespaces/default/configmaps/boat", map[string]any{
+			"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": "boat"}, "data": map[string]any{"config.yaml": text},
+		})
+	}
+	keep := func(password string) {
+		apply("/api/v1/namespaces/default/secrets/hook", map[string]any{
+			"apiVersion": "v1", "kind": "Secret", "metadata": map[string]any{"name": "hook"}, "stringData": map[string]any{"password": password + "\n"},
+		})
+	}
+	const text = `
+watch: {commitInterval: 100ms, heartbeat: 1s}
+secrets: {ttl: %s}
+checkpoint: {file: {path: %q}}
+route: {match: [{receiver: hook}]}
+receivers: [{name: hook, webhook: {password: "k8s:default/hook#%s", username: u, endpoint: %q}}]
+`
+	checkpoint := t.TempDir() + "/checkpoint.json"
+	configure(fmt.Sprintf(text, "1h", checkpoint, "password", server.URL))
+	keep("canary-one")
+	events := t.TempDir() + "/events.json"
+	require.NoError(t, os.WriteFile(events, []byte(oneEvent), 0o600))
+	o := Options{ConfigFile: "configmap:default/boat", Kubeconfig: c.Kubeconfig(local.Packetboat), Events: events, Stdout: io.Discard, Stderr: io.Discard}
+
+	_, err := New(t.Context(), o)
+	require.EqualError(t, err, "read configuration configmap:default/boat: not allowed: get on configmaps/boat in namespace default")
+	assert.Equal(t, ExitUsage, ExitCode(err))
+	allow(t, c, "configmaps", "boat")
+	a, err := New(t.Context(), o)
+	require.NoError(t, err)
+	_, err = a.Run(t.Context(), RunOptions{})
+	require.EqualError(t, err, "configmap:default/boat:6:46: receivers[0].webhook.password: secret k8s:default/hook#password: "+
+		"not allowed: get on secrets/hook in namespace default")
+	assert.Equal(t, ExitUsage, ExitCode(err))
+	allow(t, c, "secrets", "hook")
+	report, err := a.Run(t.Context(), RunOptions{})
+	require.NoError(t, err)
+	assert.EqualValues(t, 1, report.Receivers["hook"].Delivered)
+
+	for name, want := range map[string]string{
+		"configmap:default/boat#other": `has no key "other", it has: config.yaml`,
+		"configmap:default/nobody":     "not allowed: get on configmaps/nobody in namespace default",
+	} {
+		o.ConfigFile = name
+		_, err = New(t.Context(), o)
+		require.ErrorContains(t, err, want)
+	}
+
+	// The receiver wants another password: it is picked up at once, though the TTL is an hour.
+	grantEvents(t, c, local.Packetboat)
+	w := startWatch(t, c, local.Packetboat, "%s", func(o *Options, _ *WatchOptions) { o.ConfigFile = "configmap:default/boat" })
+	w.requireSoon(t, "/readyz", http.StatusOK, "following")
+	keep("canary-two")
+	receiver.want("canary-two")
+	written := localtest.WriteEvents(t, c, "one", 3)
+	require.Eventually(t, func() bool { return strings.Contains(receiver.got(), written[2].UID) }, time.Minute, 50*time.Millisecond)
+
+	// A configuration that is no file is looked at, too.
+	configure(fmt.Sprintf(text, "1s", checkpoint, "password", server.URL))
+	w.reload <- struct{}{}
+	w.requireSoon(t, "/metrics", http.StatusOK, `packetboat_config_reloads_total{result="taken"} 3`)
+	configure("clusterName: renamed" + fmt.Sprintf(text, "1s", checkpoint, "password", server.URL))
+	w.requireSoon(t, "/metrics", http.StatusOK, `packetboat_config_reloads_total{result="taken"} 4`)
+	// A secret that is not there is no reason to stop.
+	configure(fmt.Sprintf(text, "1s", checkpoint, "none", server.URL))
+	require.Eventually(t, func() bool {
+		return strings.Contains(w.log.String(), `has no key \"none\"`)
+	}, time.Minute, 50*time.Millisecond)
+	written = localtest.WriteEvents(t, c, "one", 3)
+	require.Eventually(t, func() bool { return strings.Contains(receiver.got(), written[2].UID) }, time.Minute, 50*time.Millisecond)
+	w.end(t)
+	assert.NotContains(t, w.log.String(), "canary")
+}
+
+// allow is the Role of the README: one verb on one named object.
+func allow(t *testing.T, c *local.Cluster, resource, name string) {
+	t.Helper()
+	const api = "/apis/rbac.authorization.k8s.io/v1/namespaces/default/"
+	role := "packetboat-" + resource
+	require.NoError(t, c.Client().Apply(t.Context(), api+"roles/"+role, map[string]any{
+		"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": map[string]any{"name": role},
+		"rules": []any{map[string]any{"apiGroups": []string{""}, "resources": []string{resource}, "resourceNames": []string{name}, "verbs": []string{"get"}}},
+	}))
+	require.NoError(t, c.Client().Apply(t.Context(), api+"rolebindings/"+role, map[string]any{
+		"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": map[string]any{"name": role},
+		"roleRef":  map[string]any{"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": role},
+		"subjects": []any{map[string]any{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": string(local.Packetboat)}},
+	}))
+}
