@@ -43,7 +43,7 @@ func TestWhatIsNoReference(t *testing.T) {
 		"pass:word":                            "pass:word",
 		"FILE:/x":                              "FILE:/x",
 		"awssm":                                "awssm",
-		" file:/x":                             " file:/x",
+		"\tfile:/x":                            "\tfile:/x",
 		"tcp://logstash:5044":                  "tcp://logstash:5044",
 		"literal:awssm:prod/slack":             "awssm:prod/slack",
 		"literal:literal:x":                    "literal:x",

@@ -24,7 +24,6 @@ type places struct {
 	mu                      sync.Mutex
 	aws, google, kubernetes string // the values that they give
 	asked                   int
-	env                     map[string]string
 	url, kubeconfig, dir    string
 }
 
@@ -251,4 +250,20 @@ func TestAConfigurationWithReferencesIsCheckedWithoutThem(t *testing.T) {
 	}
 	require.NoError(t, err)
 	assert.Zero(t, p.calls())
+}
+
+func TestTheExamplesOfTheReadmeAreGood(t *testing.T) {
+	p := startPlaces(t)
+	readme, err := os.ReadFile("secrets/README.md")
+	require.NoError(t, err)
+	blocks := strings.Split(string(readme), "```yaml\n")[1:]
+	require.NotEmpty(t, blocks)
+	for _, block := range blocks {
+		text, _, _ := strings.Cut(block, "```")
+		o := p.options(t, text, io.Discard)
+		o.Strict = true
+		problems, err := Check(t.Context(), o)
+		require.NoError(t, err)
+		assert.Empty(t, problems)
+	}
 }

@@ -132,7 +132,7 @@ func (a *App) explainSecrets(err error) error {
 }
 
 func joined(err error) []error {
-	if all, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // Fetch returns what it joined
+	if all, ok := err.(interface{ Unwrap() []error }); ok {
 		return all.Unwrap()
 	}
 	return []error{err}

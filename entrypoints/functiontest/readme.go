@@ -76,7 +76,7 @@ func Readme(t *testing.T) {
 	}
 	text, err := os.ReadFile("README.md")
 	require.NoError(t, err)
-	for _, variable := range []string{app.EnvConfig, app.EnvCheckpoint, app.EnvKubeconfig, app.EnvTimeout} {
+	for _, variable := range []string{app.EnvConfig, app.EnvInline, app.EnvCheckpoint, app.EnvKubeconfig, app.EnvTimeout} {
 		assert.True(t, bytes.Contains(text, []byte("| `"+variable+"` |")), variable)
 	}
 }

@@ -45,20 +45,21 @@ type Kube func() (client rest.Interface, end func(), err error)
 // Open takes the spelling apart. What has none of the known beginnings is a file.
 func Open(name string, kube Kube) (*Source, error) {
 	s := &Source{Name: name}
-	scheme, rest, _ := strings.Cut(name, ":")
+	scheme, rest, found := strings.Cut(name, ":")
+	if !found {
+		scheme = "" // a file may be called env
+	}
 	var err error
-	switch {
-	case scheme == name:
-		s.Path, s.read = name, readFile(name)
-	case scheme == "env":
+	switch scheme {
+	case "env":
 		s.read, err = variable(rest)
-	case scheme == "s3":
+	case "s3":
 		s.read, err = object(rest, "s3://BUCKET/KEY", s3Object)
-	case scheme == "gs":
+	case "gs":
 		s.read, err = object(rest, "gs://BUCKET/OBJECT", gcsObject)
-	case scheme == "configmap":
+	case "configmap":
 		s.read, err = configMap(rest, kube)
-	case scheme == "ssm":
+	case "ssm":
 		s.read, err = parameter(rest)
 	default:
 		s.Path, s.read = name, readFile(name)

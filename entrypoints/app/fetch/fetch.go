@@ -5,7 +5,7 @@
 // Nothing is read and nobody is asked before the first call. Clients are made
 // then and kept; a failure is not. A call makes one attempt of at most Timeout:
 // the next run tries again, or watch after a while. Errors hold no URL, no token
-// and nothing of what was fetched; Wrong tells those that no further try mends.
+// and nothing of what was fetched; WrongError tells those that no further try mends.
 // Everything may be called concurrently.
 package fetch
 
@@ -22,17 +22,17 @@ import (
 // Timeout bounds one attempt.
 const Timeout = 15 * time.Second
 
-// Wrong is an error that only a person can mend: a name, a key, a permission.
-type Wrong struct{ text string }
+// WrongError is an error that only a person can mend: a name, a key, a permission.
+type WrongError struct{ text string }
 
-func (w *Wrong) Error() string { return w.text }
+func (w *WrongError) Error() string { return w.text }
 
 // Wrongf makes one.
-func Wrongf(format string, args ...any) error { return &Wrong{fmt.Sprintf(format, args...)} }
+func Wrongf(format string, args ...any) error { return &WrongError{fmt.Sprintf(format, args...)} }
 
-// IsWrong reports whether err is or wraps a Wrong.
+// IsWrong reports whether err is or wraps a WrongError.
 func IsWrong(err error) bool {
-	var wrong *Wrong
+	var wrong *WrongError
 	return errors.As(err, &wrong)
 }
 

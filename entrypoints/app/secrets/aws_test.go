@@ -121,7 +121,7 @@ func (f *fakeAWS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case r.Header.Get("X-Amz-Target") == "AmazonSSM.GetParameter" && ok && in.WithDecryption:
 		_ = json.NewEncoder(w).Encode(map[string]any{"Parameter": map[string]any{"Value": value}})
 	default:
-		w.WriteHeader(400)
+		w.WriteHeader(http.StatusBadRequest)
 		_, _ = io.WriteString(w, `{"__type":"ResourceNotFoundException","Message":"Secrets Manager can't find the specified secret."}`)
 	}
 }
@@ -134,10 +134,14 @@ func TestAWSAnswers(t *testing.T) {
 		want   string
 		wrong  bool
 	}{
-		{400, `{"__type":"AccessDeniedException","Message":"User: x is not authorized"}`, "awssm:prod/slack#token",
-			"secret awssm:prod/slack#token: not allowed: secretsmanager:GetSecretValue (400 AccessDeniedException: User: x is not authorized)", true},
-		{400, `{"__type":"AccessDeniedException","Message":"Access to KMS is not allowed"}`, "awssm:prod/slack",
-			"not allowed: secretsmanager:GetSecretValue, and kms:Decrypt with the key that it is encrypted with", true},
+		{
+			400, `{"__type":"AccessDeniedException","Message":"User: x is not authorized"}`, "awssm:prod/slack#token",
+			"secret awssm:prod/slack#token: not allowed: secretsmanager:GetSecretValue (400 AccessDeniedException: User: x is not authorized)", true,
+		},
+		{
+			400, `{"__type":"AccessDeniedException","Message":"Access to KMS is not allowed"}`, "awssm:prod/slack",
+			"not allowed: secretsmanager:GetSecretValue, and kms:Decrypt with the key that it is encrypted with", true,
+		},
 		{400, `{"__type":"AccessDeniedException","Message":"no"}`, "ssm:/prod/slack", "not allowed: ssm:GetParameter", true},
 		{400, `{"__type":"ParameterNotFound"}`, "ssm:/prod/slack", "does not exist in this account and region", true},
 		{400, `{"__type":"ResourceNotFoundException","Message":"gone"}`, "awssm:x", "does not exist in this account and region (400 ResourceNotFoundException: gone)", true},

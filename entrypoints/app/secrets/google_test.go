@@ -59,8 +59,10 @@ func TestSecretManagerAnswers(t *testing.T) {
 		want   string
 		wrong  bool
 	}{
-		{403, `{"error":{"code":403,"message":"Permission 'secretmanager.versions.access' denied"}}`,
-			"secret gcpsm:" + version + ": not allowed: secretmanager.versions.access, which roles/secretmanager.secretAccessor has (answer 403 Forbidden: Permission 'secretmanager.versions.access' denied)", true},
+		{
+			403, `{"error":{"code":403,"message":"Permission 'secretmanager.versions.access' denied"}}`,
+			"secret gcpsm:" + version + ": not allowed: secretmanager.versions.access, which roles/secretmanager.secretAccessor has (answer 403 Forbidden: Permission 'secretmanager.versions.access' denied)", true,
+		},
 		{404, `{"error":{"message":"Secret [x] not found"}}`, "does not exist (answer 404 Not Found: Secret [x] not found)", true},
 		{400, `{"error":{"message":"is in DISABLED state"}}`, "DISABLED", true},
 		{401, `{"error":{"message":"no"}}`, "answer 401 Unauthorized: no", false},

@@ -70,7 +70,7 @@ func write(t *testing.T, path, text string) {
 func TestFiles(t *testing.T) {
 	dir := t.TempDir()
 	for content, want := range map[string]string{
-		"a": "a", "a\n": "a", "a\r\n": "a", "a\n\n": "a\n", " a ": " a ", "a\nb\n": "a\nb",
+		"a": "a", "a\n": "a", "a\r\n": "a", "a\n\n": "a\n", "a\t": "a\t", "a\nb\n": "a\nb",
 	} {
 		path := filepath.Join(dir, "token")
 		write(t, path, content)
