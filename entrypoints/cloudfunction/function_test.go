@@ -1,11 +1,11 @@
 package cloudfunction
 
 import (
-	"bytes"
 	"context"
 	"maps"
 	"net/http"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/packetboat/packetboat/deploy/local/peers"
+	"github.com/packetboat/packetboat/entrypoints/app"
 	"github.com/packetboat/packetboat/entrypoints/functiontest"
 )
 
@@ -81,7 +82,7 @@ func TestFunction(t *testing.T) {
 		w.Write(1)
 		instance := w.Start(time.Minute)
 		for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPut, http.MethodDelete} {
-			resp := send(t, method, overHTTP.url(instance), nil)
+			resp := send(t, method, overHTTP.url(instance), nil, "{}")
 			assert.Equal(t, http.StatusMethodNotAllowed, resp.StatusCode, method)
 			assert.Equal(t, http.MethodPost, resp.Header.Get("Allow"))
 			assert.Equal(t, "application/json", resp.Header.Get("Content-Type"))
@@ -95,21 +96,63 @@ func TestFunction(t *testing.T) {
 		w.Hook.Status.Store(http.StatusInternalServerError)
 		instance := w.Start(time.Minute)
 		event := messagePublished
-		assert.Equal(t, http.StatusInternalServerError, send(t, http.MethodPost, byEvent.url(instance), event).StatusCode)
+		assert.Equal(t, http.StatusInternalServerError, send(t, http.MethodPost, byEvent.url(instance), event, "{}").StatusCode)
 		assert.Contains(t, instance.Log(t), `"owed":4`)
 
 		w.Hook.Status.Store(http.StatusOK)
 		w.Hook.Take()
-		assert.Equal(t, http.StatusOK, send(t, http.MethodPost, byEvent.url(instance), event).StatusCode)
+		assert.Equal(t, http.StatusOK, send(t, http.MethodPost, byEvent.url(instance), event, "{}").StatusCode)
 		assert.ElementsMatch(t, written, w.Hook.Take())
 		assert.Contains(t, instance.Log(t), `"severity":"INFO","message":"run ended"`)
 	})
 }
 
+// TestPayload: over HTTP it is the body, of a CloudEvent what Pub/Sub was given.
+func TestPayload(t *testing.T) {
+	binary, cluster, gcs := functiontest.Build(t), functiontest.Cluster(t), peers.StartGCS(t)[0]
+	t.Run("Pub/Sub", func(t *testing.T) {
+		w := functiontest.NewWorld(t, cluster, &platform{binary: binary, gcs: gcs, target: "RunEvent"}, "")
+		w.Write(2)
+		instance := w.Start(time.Minute)
+		for payload, status := range map[string]int{
+			`{"dryRun": true}`: http.StatusOK, `{"dryrun": true}`: http.StatusInternalServerError,
+		} {
+			answer, err := instance.Send(payload)
+			require.NoError(t, err)
+			assert.Equal(t, status, answer.Status, payload)
+		}
+		assert.Empty(t, w.Hook.Take())
+		assert.Contains(t, instance.Log(t), `"dryRun":true`)
+
+		event := maps.Clone(messagePublished)
+		event["Ce-Type"] = []string{"com.example.other"}
+		assert.Equal(t, http.StatusOK, send(t, http.MethodPost, "http://"+instance.Address, event, `{"dryRun": true, "message": {"data": 7}}`).StatusCode)
+		assert.Len(t, w.Hook.Take(), 2, "the data of another event is nobody's payload")
+		assert.Equal(t, http.StatusInternalServerError, send(t, http.MethodPost, "http://"+instance.Address, messagePublished, `{"message": {"data": 7}}`).StatusCode)
+	})
+	t.Run("HTTP", func(t *testing.T) {
+		w := functiontest.NewWorld(t, cluster, &platform{binary: binary, gcs: gcs, target: "Run"}, "")
+		instance := w.Start(time.Minute)
+		for payload, status := range map[string]int{
+			"":                                     http.StatusOK,
+			"run":                                  http.StatusOK,
+			strings.Repeat("x", app.MaxPayload):    http.StatusOK,
+			strings.Repeat("x", app.MaxPayload+1):  http.StatusBadRequest,
+			strings.Repeat("x", 8*app.MaxPayload):  http.StatusBadRequest,
+			`{"receivers": "hook"}`:                http.StatusBadRequest,
+			`{"receivers": ["hook", "elsewhere"]}`: http.StatusBadRequest,
+		} {
+			answer, err := instance.Send(payload)
+			require.NoError(t, err)
+			assert.Equal(t, status, answer.Status, "%.40s: %s", payload, answer.Body)
+		}
+	})
+}
+
 func TestReadme(t *testing.T) { functiontest.Readme(t) }
 
-func send(t *testing.T, method, url string, header http.Header) *http.Response {
-	req, err := http.NewRequestWithContext(t.Context(), method, url, bytes.NewReader([]byte("{}")))
+func send(t *testing.T, method, url string, header http.Header, body string) *http.Response {
+	req, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
 	require.NoError(t, err)
 	maps.Copy(req.Header, header)
 	resp, err := http.DefaultClient.Do(req)

@@ -148,8 +148,8 @@ func (j *judge) atTheEnd(t *testing.T, w *writer) {
 	require.NoError(t, proving.Mistake("lost", lost))
 	require.NoError(t, proving.Mistake("never written but arrived", foreign))
 	assert.EqualValues(t, j.ackedN, j.reported+int64(j.unsaid), "what the Reports say adds up")
-	t.Logf("%d events, %d versions arrived, %d of them again; delivered by the Reports %d, and %d in invocations that could not say it; faults: %v",
-		len(w.latest), len(j.came), again, j.reported, j.unsaid, j.faults)
+	t.Logf("%d events, %d versions arrived, %d of them again; delivered by the Reports %d, and %d in invocations that could not say it; %d without an answer; faults: %v",
+		len(w.latest), len(j.came), again, j.reported, j.unsaid, len(j.dead), j.faults)
 }
 
 // lastReport is the Report of the last run in a log, which the platform's name
