@@ -133,7 +133,18 @@ func TestFunctionFindsItsBundledConfiguration(t *testing.T) {
 	_, err := app.NewFunction(app.FunctionOptions{}).Invoke(t.Context(), nil)
 	require.NoError(t, err)
 
+	// Where Google's buildpack leaves the source.
 	t.Setenv("LAMBDA_TASK_ROOT", "")
+	t.Chdir(t.TempDir())
+	require.NoError(t, os.Mkdir("serverless_function_source_code", 0o700))
+	text, err := os.ReadFile(bundled)
+	require.NoError(t, err)
+	packed := filepath.Join("serverless_function_source_code", "config.yaml")
+	require.NoError(t, os.WriteFile(packed, text, 0o600))
+	_, err = app.NewFunction(app.FunctionOptions{}).Invoke(t.Context(), nil)
+	require.NoError(t, err)
+
+	require.NoError(t, os.Remove(packed))
 	executable, err := os.Executable()
 	require.NoError(t, err)
 	_, err = app.NewFunction(app.FunctionOptions{}).Invoke(t.Context(), nil)
