@@ -88,12 +88,13 @@ var long = strings.Repeat("x", 1000)
 
 func TestPayloadLimitsTheTime(t *testing.T) {
 	deafCluster(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
+	defer time.AfterFunc(20*time.Second, cancel).Stop()
 	report, err := app.NewFunction(app.FunctionOptions{}).Invoke(ctx, []byte(`{"deadline": "200ms"}`))
 	require.NoError(t, err)
 	assert.False(t, report.CaughtUp)
-	assert.Less(t, report.DurationMs, int64(5000), "a run that nothing else ends would take the time of its context")
+	require.NoError(t, ctx.Err(), "it ended only when its caller left")
 
 	// The platform's own time goes before a longer one.
 	t.Setenv(app.EnvTimeout, "200ms")
