@@ -53,6 +53,7 @@ type Options struct {
 	ClusterIndex string
 	Shard        string // i/n: deliver this part of the cluster only, from a checkpoint of its own
 	Events       string // read events from this file, - for Stdin, instead of a cluster
+	Namespace    string // where it runs, "" is found out
 	Version      string
 	LogFormat    LogFormat // goes before the configuration's logFormat
 

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -11,7 +12,6 @@ import (
 
 	"github.com/packetboat/packetboat/core/config"
 	"github.com/packetboat/packetboat/core/source"
-	"github.com/packetboat/packetboat/entrypoints/app/cluster"
 	"github.com/packetboat/packetboat/state"
 )
 
@@ -43,10 +43,7 @@ func (a *App) markerNamespace(checkpoint string) string {
 	if namespace, _, ok := configMapOf(checkpoint); ok {
 		return namespace
 	}
-	if namespace := cluster.Namespace(); namespace != "" {
-		return namespace
-	}
-	return metav1.NamespaceDefault
+	return cmp.Or(a.namespace(), metav1.NamespaceDefault)
 }
 
 func configMapOf(checkpoint string) (namespace, name string, ok bool) {

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -94,8 +95,11 @@ func storeByRef(ref string) (config.Checkpoint, error) {
 }
 
 func (a *App) storeEnv() state.Env {
-	return state.Env{Kube: a.Client, Namespace: cluster.Namespace()}
+	return state.Env{Kube: a.Client, Namespace: a.namespace()}
 }
+
+// namespace is where this process runs, "" outside a cluster.
+func (a *App) namespace() string { return cmp.Or(a.Namespace, cluster.Namespace()) }
 
 // describe names a store for messages.
 func (a *App) describe() string {

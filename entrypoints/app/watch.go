@@ -277,9 +277,14 @@ func (k *watcher) nameCheckpoint() {
 		a.store = k.memory
 		return
 	}
-	a.Checkpoint = "configmap:" + cmp.Or(a.storeEnv().Namespace, "default") + "/packetboat-" + a.Config.LeaderElection.ID
+	a.Checkpoint = a.checkpointOfWatch()
 	a.Log.Info("no checkpoint is named in the configuration, using a ConfigMap", "checkpoint", a.Checkpoint)
 	a.unnamed = true
+}
+
+// checkpointOfWatch is where a watch keeps the checkpoint that nobody has named.
+func (a *App) checkpointOfWatch() string {
+	return "configmap:" + cmp.Or(a.namespace(), "default") + "/packetboat-" + a.Config.LeaderElection.ID
 }
 
 // unlisted goes on in memory if the checkpoint that nobody named cannot be

@@ -91,7 +91,7 @@ func (c *command) root() *cobra.Command {
 		return &app.UsageError{Err: fmt.Errorf("%w (see %s --help)", err, cmd.CommandPath())}
 	})
 	root.AddCommand(c.runCommand(), c.watchCommand(), c.checkCommand(), c.explainCommand(), c.statusCommand(), c.checkpointCommand(),
-		c.redeliverCommand(), c.trialCommand(), c.schemaCommand())
+		c.redeliverCommand(), c.trialCommand(), c.schemaCommand(), c.rbacCommand())
 	return root
 }
 
@@ -116,10 +116,14 @@ func (c *command) noArguments(cmd *cobra.Command, args []string) error {
 func (c *command) clusterFlags(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&c.options.Kubeconfig, "kubeconfig", "", "kubeconfig file (default: the cluster this runs in, else KUBECONFIG)")
-	flags.StringVar(&c.options.Checkpoint, "checkpoint", "", "file:PATH, configmap:NAMESPACE/NAME, s3:BUCKET/KEY or gcs:BUCKET/OBJECT instead of the configuration's")
+	c.checkpointFlag(cmd)
 	flags.StringSliceVar(&c.options.Clusters, "cluster-name", nil, "only these of the configuration's clusters")
 	flags.StringVar(&c.options.ClusterIndex, "cluster-index", "", "only the cluster at this place of the configuration's list, from 0: for an indexed Job")
 	flags.StringVar(&c.options.Shard, "shard", "", "i/n, counted from 0: only this part of a very large cluster, by namespace, from a checkpoint of its own")
+}
+
+func (c *command) checkpointFlag(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&c.options.Checkpoint, "checkpoint", "", "file:PATH, configmap:NAMESPACE/NAME, s3:BUCKET/KEY or gcs:BUCKET/OBJECT instead of the configuration's")
 }
 
 func (c *command) outputFlag(cmd *cobra.Command, what string) {

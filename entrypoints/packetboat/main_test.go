@@ -40,7 +40,7 @@ func TestScripts(t *testing.T) {
 		Dir: "testdata/script", RequireExplicitExec: true, RequireUniqueNames: true,
 		Setup: s.setup,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"delivers": delivers, "events": events, "exits": exits, "json": checkJSON, "keys": checkKeys, "kubectl": kubectl,
+			"bind": bind, "delivers": delivers, "events": events, "exits": exits, "json": checkJSON, "keys": checkKeys, "kubectl": kubectl,
 			"lines": lines, "setenv": setenv, "signal": sendSignal, "webhook": webhook, "size": size,
 		},
 	})

@@ -107,8 +107,28 @@ func (w *world) printEvents(ctx context.Context, ts *testscript.TestScript, path
 	return err
 }
 
+// bind gives the rights of a manifest's ServiceAccounts to a user of the cluster.
+//
+//	bind USER FILE
+func bind(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		usage(ts, "bind USER FILE", args)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	ts.Check(worldOf(ts).applyEach(ctx, ts.ReadFile(args[1]), func(object map[string]any) {
+		if _, binding := object["subjects"]; binding {
+			object["subjects"] = []any{map[string]any{"kind": "User", "name": args[0]}}
+		}
+	}))
+}
+
 // apply writes the objects of a YAML file.
 func (w *world) apply(ctx context.Context, text string) error {
+	return w.applyEach(ctx, text, func(map[string]any) {})
+}
+
+func (w *world) applyEach(ctx context.Context, text string, change func(object map[string]any)) error {
 	dec := yaml.NewDecoder(bytes.NewReader([]byte(text)))
 	for {
 		var object map[string]any
@@ -119,6 +139,7 @@ func (w *world) apply(ctx context.Context, text string) error {
 		if err != nil {
 			return err
 		}
+		change(object)
 		path, err := w.path(object)
 		if err != nil {
 			return err
@@ -134,6 +155,7 @@ func (w *world) path(object map[string]any) (string, error) {
 	places := map[string]string{
 		"Namespace": "namespaces", "ClusterRole": "clusterroles", "ClusterRoleBinding": "clusterrolebindings",
 		"ConfigMap": "namespaces/%s/configmaps", "Event": "namespaces/%s/events",
+		"ServiceAccount": "namespaces/%s/serviceaccounts", "Lease": "namespaces/%s/leases",
 		"Role": "namespaces/%s/roles", "RoleBinding": "namespaces/%s/rolebindings",
 	}
 	kind := fmt.Sprint(object["kind"])
