@@ -1,11 +1,16 @@
 package local
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
+	"net/http"
 	"os"
 	"strings"
+
+	"github.com/packetboat/packetboat/deploy/local/kube"
 )
 
 // User is someone the API server knows by a token. The API server reads tokens only at its start, so these are all.
@@ -28,6 +33,25 @@ func (c *Cluster) Kubeconfig(user User) string {
 		return c.path("kubeconfig")
 	}
 	return c.path("kubeconfig-" + string(user))
+}
+
+// ServiceAccount is the path of a kubeconfig file for a service account that exists, with a token of it that is good for an hour.
+func (c *Cluster) ServiceAccount(ctx context.Context, namespace, name string) (kubeconfigFile string, err error) {
+	answer, err := c.client.Do(ctx, http.MethodPost, "/api/v1/namespaces/"+namespace+"/serviceaccounts/"+name+"/token", kube.JSON,
+		[]byte(`{"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 3600}}`))
+	if err != nil {
+		return "", fmt.Errorf("token of service account %s/%s: %w", namespace, name, err)
+	}
+	var request struct{ Status struct{ Token string } }
+	if err := json.Unmarshal(answer, &request); err != nil {
+		return "", fmt.Errorf("token of service account %s/%s: %w", namespace, name, err)
+	}
+	ca, err := os.ReadFile(c.path("pki", "ca.crt"))
+	if err != nil {
+		return "", err
+	}
+	file := c.path("kubeconfig-" + namespace + "-" + name)
+	return file, os.WriteFile(file, []byte(kubeconfig(c.URL(), ca, User(name), request.Status.Token)), 0o600)
 }
 
 // writeUsers gives each user a new token and writes the file the API server reads them from, and the kubeconfigs.

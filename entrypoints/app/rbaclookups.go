@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"iter"
 	"regexp"
 	"slices"
 	"strings"
@@ -98,24 +99,36 @@ func (m *rights) references(text []byte) {
 	if yaml.Unmarshal(text, &document) != nil {
 		return // whoever loaded the configuration has said so
 	}
-	named := map[string][]string{} // Secrets by namespace
-	collectReferences(&document, named)
+	named, variables := map[string][]string{}, false // Secrets by namespace
+	for value := range scalars(&document) {
+		if found := secretReference.FindStringSubmatch(value); found != nil {
+			named[found[1]] = append(named[found[1]], found[2])
+		}
+		variables = variables || strings.Contains(value, "${")
+	}
 	for namespace, names := range named {
 		slices.Sort(names)
 		m.grant(namespace, rule{
 			why: "secrets of receivers", resources: []string{"secrets"}, names: slices.Compact(names), verbs: []string{"get"},
 		})
 	}
-	if strings.Contains(string(text), "${") {
+	if variables {
 		m.warn("variables of the configuration are not looked into: if one stands for k8s:NAMESPACE/NAME#KEY, grant get on that secret")
 	}
 }
 
-func collectReferences(n *yaml.Node, named map[string][]string) {
-	if found := secretReference.FindStringSubmatch(n.Value); n.Kind == yaml.ScalarNode && found != nil {
-		named[found[1]] = append(named[found[1]], found[2])
-	}
-	for _, child := range n.Content {
-		collectReferences(child, named)
+// scalars are the values of a document, and its keys.
+func scalars(n *yaml.Node) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		if n.Kind == yaml.ScalarNode && !yield(n.Value) {
+			return
+		}
+		for _, child := range n.Content {
+			for value := range scalars(child) {
+				if !yield(value) {
+					return
+				}
+			}
+		}
 	}
 }
