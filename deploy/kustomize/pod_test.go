@@ -70,7 +70,7 @@ func (w world) container(t *testing.T, binary string, pod *corev1.Pod, more ...s
 	for name, value := range env {
 		c.Env = append(c.Env, name+"="+value)
 	}
-	c.Cmd.Stdout, c.Cmd.Stderr = &c.stdout, &c.stderr
+	c.Stdout, c.Stderr = &c.stdout, &c.stderr
 	return c
 }
 
@@ -94,6 +94,8 @@ func (w world) environment(t *testing.T, pod *corev1.Pod, spec *corev1.Container
 			env[variable.Name] = pod.Name
 		case "metadata.namespace":
 			env[variable.Name] = pod.Namespace
+		case "metadata.labels['batch.kubernetes.io/job-completion-index']": // the Job controller's own
+			env[variable.Name] = pod.Labels["batch.kubernetes.io/job-completion-index"]
 		default:
 			require.Fail(t, "this kubelet does not know "+field)
 		}

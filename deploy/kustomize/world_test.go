@@ -52,7 +52,9 @@ func (o object) metadata(key string) string {
 	return text
 }
 
-func (o object) String() string { return o.kind() + " " + o.metadata("namespace") + "/" + o.metadata("name") }
+func (o object) String() string {
+	return o.kind() + " " + o.metadata("namespace") + "/" + o.metadata("name")
+}
 
 // path is where the object is in the API.
 func (o object) path() string {
