@@ -14,6 +14,7 @@ func TestCommand(t *testing.T) {
 		"CronJob by its schedule":        testSchedule,
 		"Deployment":                     testDeployment,
 		"Indexed Jobs":                   testIndexed,
+		"some namespaces":                testNamespaces,
 		"every right of a run is needed": testEveryRight,
 		"the Lease's rights are needed":  testLeaseRights,
 	} {

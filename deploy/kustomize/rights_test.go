@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -88,9 +87,9 @@ var kinds = []struct{ version, kind, resource, in string }{
 // each kind, which are worth a list, and one whose event comes later.
 type scene struct {
 	world
-	binary, config, kubeconfig string
-	objects                    []object
-	late                       []load.Event // about one object of each kind
+	binary, config string
+	objects        []object
+	late           []load.Event // about one object of each kind
 }
 
 const many = 5
@@ -103,7 +102,6 @@ func newScene(t *testing.T, w world, binary string) *scene {
 	require.NoError(t, os.WriteFile(s.config, []byte(text), 0o600))
 	s.objects = generate(t, s.config, app.ModeRun)
 	w.apply(t, s.objects...)
-	s.kubeconfig = w.as(t, account)
 	require.NoError(t, load.Namespace(t.Context(), w.Client(), "shop"))
 	for _, k := range kinds {
 		for i := range many + 1 {
@@ -235,9 +233,7 @@ func (s *scene) run(t *testing.T) (r ran) {
 	t.Helper()
 	output := filepath.Join(filepath.Dir(s.config), "events.json")
 	require.NoError(t, os.WriteFile(output, nil, 0o600))
-	c := &container{Cmd: exec.CommandContext(t.Context(), s.binary, "run", "--config", s.config, "--output", "json")}
-	c.Env = []string{"KUBECONFIG=" + s.kubeconfig, "POD_NAMESPACE=" + namespace, "POD_NAME=test"}
-	c.Stdout, c.Stderr = &c.stdout, &c.stderr
+	c := s.command(t, s.binary, "run", "--config", s.config, "--output", "json")
 	r.code = c.run(t)
 	r.stderr = c.stderr.String()
 	if r.code == 0 {

@@ -127,6 +127,20 @@ func within(rights map[right]object, in string) []right {
 	return all
 }
 
+// listed is the same of rights that may be there in several namespaces.
+func listed(t *testing.T, objects []object, in string) []right {
+	t.Helper()
+	var all []right
+	for _, o := range objects {
+		if scope := o.metadata("namespace"); scope == "" || scope == in {
+			for _, rule := range rulesOf(t, o) {
+				all = append(all, split(rule)...)
+			}
+		}
+	}
+	return all
+}
+
 // settles waits until the API server's authorizer knows what was applied: it
 // reads roles from a cache.
 func (w world) settles(t *testing.T, want []right) {

@@ -141,9 +141,7 @@ func testLeaseRights(t *testing.T, binary string) {
 			role := rights[r]
 			w.apply(t, without(t, role, r))
 			w.settles(t, less(within(rights, namespace), r))
-			c := &container{Cmd: exec.CommandContext(t.Context(), binary, "watch", "--config", config, "--metrics-address=")}
-			c.Env = []string{"KUBECONFIG=" + w.as(t, account), "POD_NAMESPACE=" + namespace, "POD_NAME=test"}
-			watch := c.begin(t)
+			watch := w.command(t, binary, "watch", "--config", config, "--metrics-address=").begin(t)
 			watch.says(t, says)
 			assert.NotContains(t, watch.said(), "is the leader")
 			// It goes on by itself once it may.
