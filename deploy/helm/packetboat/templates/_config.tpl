@@ -34,12 +34,12 @@ receivers:
 {{- $said := include "packetboat.said" . | fromYaml }}
 {{- if and .Values.checkpoint.create (not (hasKey $said "checkpoint")) }}
 checkpoint:
-  configMap: {namespace: {{ .Release.Namespace }}, name: {{ include "packetboat.checkpointName" . }}}
+  configMap: {namespace: {{ .Release.Namespace | quote }}, name: {{ include "packetboat.checkpointName" . | quote }}}
 {{- end }}
 {{- if and (eq .Values.mode "watch") (gt (int .Values.watch.replicas) 1) (not (hasKey $said "leaderElection")) }}
 leaderElection:
   enabled: true
-  leaderElectionID: {{ include "packetboat.leaseName" . }}
+  leaderElectionID: {{ include "packetboat.leaseName" . | quote }}
 {{- end }}
 {{- end }}
 

@@ -16,8 +16,8 @@
 {{- end }}
 
 {{- define "packetboat.selector" -}}
-app.kubernetes.io/name: {{ include "packetboat.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "packetboat.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
 
 {{- define "packetboat.labels" -}}
@@ -47,9 +47,9 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{/* Names of the Secret and ConfigMap are different, so that one release can change from the one to the other. */}}
 {{- define "packetboat.configVolume" -}}
 {{- if .Values.existingConfigMap -}}
-configMap: {name: {{ .Values.existingConfigMap }}}
+configMap: {name: {{ .Values.existingConfigMap | quote }}}
 {{- else -}}
-secret: {secretName: {{ default (printf "%s-config" (include "packetboat.fullname" .)) .Values.existingSecret }}}
+secret: {secretName: {{ default (printf "%s-config" (include "packetboat.fullname" .)) .Values.existingSecret | quote }}}
 {{- end }}
 {{- end }}
 

@@ -12,7 +12,7 @@ annotations:
 {{- end }}
 
 {{- define "packetboat.podSpec" -}}
-serviceAccountName: {{ include "packetboat.serviceAccount" . }}
+serviceAccountName: {{ include "packetboat.serviceAccount" . | quote }}
 automountServiceAccountToken: true
 terminationGracePeriodSeconds: {{ .Values.terminationGracePeriodSeconds }}
 securityContext:
@@ -22,7 +22,7 @@ imagePullSecrets:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- with .Values.priorityClassName }}
-priorityClassName: {{ . }}
+priorityClassName: {{ . | quote }}
 {{- end }}
 {{- with .Values.nodeSelector }}
 nodeSelector:

@@ -28,6 +28,17 @@
 {{- end }}
 {{- end }}
 
+{{/* The marker's name, which is the checkpoint's: as entrypoints/app makes it. Nothing if that cannot be known here. */}}
+{{- define "packetboat.markerName" -}}
+{{- $store := dig "checkpoint" dict (include "packetboat.said" . | fromYaml) }}
+{{- $place := "" }}
+{{- with include "packetboat.checkpoint" . }}{{ $place = printf "configmap:%s" . }}{{ end }}
+{{- with get $store "s3" }}{{ $place = printf "s3:%s/%s" .bucket .key }}{{ end }}
+{{- with get $store "gcs" }}{{ $place = printf "gcs:%s/%s" .bucket .object }}{{ end }}
+{{- with get $store "file" }}{{ $place = printf "file:%s" .path }}{{ end }}
+{{- if and $place (not (contains "$" $place)) }}packetboat.{{ sha256sum $place | trunc 10 }}{{ end }}
+{{- end }}
+
 {{/* Built-in kinds: in namespaces, and in none. */}}
 {{- define "packetboat.kinds" -}}
 namespaced:
@@ -73,41 +84,8 @@ cluster:
 {{- if get $said "omitLookup" }}
 {{- $kinds = list }}
 {{- else if not $kinds }}
-{{- $kinds = list "Pod" "Node" "Service" "PersistentVolumeClaim" "Deployment" "ReplicaSet" "StatefulSet" "DaemonSet" "Job" "CronJob" }}
+{{- $kinds = list "Pod" "Node" "Service" "PersistentVolumeClaim" "apps/Deployment" "apps/ReplicaSet" "apps/StatefulSet" "apps/DaemonSet" "batch/Job" "batch/CronJob" }}
 {{- end }}
 {{- end }}
 {{- toYaml $kinds }}
-{{- end }}
-
-{{/* Rules for looking up objects: {namespaced: [rules], cluster: [rules]}, a rule for each API group. */}}
-{{- define "packetboat.lookups" -}}
-{{- $known := include "packetboat.kinds" . | fromYaml }}
-{{- $found := dict "namespaced" dict "cluster" dict }}
-{{- range $name := include "packetboat.lookupKinds" . | fromYamlArray }}
-{{- $kind := splitList "/" $name | last }}
-{{- $group := trimSuffix $kind $name | trimSuffix "/" }}
-{{- $place := dict }}
-{{- range $scope, $groups := $known }}
-{{- range $g, $kinds := $groups }}
-{{- if and (has $kind $kinds) (or (eq $name $kind) (eq $group $g)) }}
-{{- $place = dict "scope" $scope "group" $g }}
-{{- end }}
-{{- end }}
-{{- end }}
-{{- if not $place }}
-{{- if not $group }}
-{{- fail (printf "%s is none of Kubernetes' own kinds: name its group too, in rbac.lookupKinds or in enrich.kinds of the configuration, such as example.com/%s" $name $name) }}
-{{- end }}
-{{- $place = dict "scope" "namespaced" "group" $group }}
-{{- end }}
-{{- $groups := get $found $place.scope }}
-{{- $resources := append (get $groups $place.group | default list) (include "packetboat.resource" $kind) }}
-{{- $_ := set $groups $place.group ($resources | uniq | sortAlpha) }}
-{{- end }}
-{{- range $scope, $groups := $found }}
-{{ $scope }}:
-{{- range $group, $resources := $groups }}
-  - {apiGroups: [{{ $group | quote }}], resources: {{ $resources | toJson }}, verbs: [get, list]}
-{{- end }}
-{{- end }}
 {{- end }}
