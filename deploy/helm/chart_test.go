@@ -14,9 +14,13 @@ import (
 
 // goldens are the cases whose rendering is kept, so that what can be tested of
 // it needs no Helm.
-func goldens() []string { return []string{"cronjob", "watch", "s3"} }
+func goldens() []string {
+	return []string{"cronjob", "watch", "s3", "one namespace", "two namespaces", "kinds"}
+}
 
-func golden(name string) string { return filepath.Join("testdata", name+".yaml") }
+func golden(name string) string {
+	return filepath.Join("testdata", strings.ReplaceAll(name, " ", "-")+".yaml")
+}
 
 func TestHelmRendersWhatIsInTestdata(t *testing.T) {
 	h, there := latest(t)

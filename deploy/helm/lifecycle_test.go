@@ -109,6 +109,18 @@ func (i installed) deliver(t *testing.T) (events int) {
 	return int(report.Receivers["a"].Delivered)
 }
 
+// dryRun is what `helm test` does, before the first run too.
+func (i installed) dryRun(t *testing.T) {
+	t.Helper()
+	options := i.options(t)
+	options.Stderr = io.Discard
+	a, err := app.New(options)
+	require.NoError(t, err)
+	report, err := a.Run(t.Context(), app.RunOptions{DryRun: true, Deadline: time.Minute})
+	require.NoError(t, err)
+	require.True(t, report.CaughtUp)
+}
+
 func install(t *testing.T, binary, values string) installed {
 	t.Helper()
 	cluster := localtest.Start(t, local.Options{})
@@ -132,6 +144,7 @@ func TestTheCheckpointSurvives(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			i := install(t, binary, "")
 			assert.Empty(t, i.cursor(t))
+			i.dryRun(t)
 			localtest.WriteEvents(t, i.cluster, "shop", 3)
 			assert.Equal(t, 3, i.deliver(t))
 			before := i.cursor(t)
@@ -157,6 +170,21 @@ func TestTheCheckpointSurvives(t *testing.T) {
 			assert.Equal(t, 2, i.deliver(t), "what came meanwhile, and nothing again")
 		})
 	}
+}
+
+// TestReplacingIsNotUpgrading: what the README warns of is so, and is no loss for
+// machines: what the cluster retains is sent again.
+func TestReplacingIsNotUpgrading(t *testing.T) {
+	helm4, _ := peers.Helm(t)
+	if helm4 == "" {
+		return
+	}
+	i := install(t, helm4, "")
+	localtest.WriteEvents(t, i.cluster, "shop", 3)
+	assert.Equal(t, 3, i.deliver(t))
+	i.do(t, "upgrade", "labels: {team: platform}", "--server-side=false", "--force-replace")
+	assert.Empty(t, i.cursor(t))
+	assert.Equal(t, 3, i.deliver(t))
 }
 
 // TestWatchIsElected with the Lease that the chart has made and rights on it alone.
