@@ -66,6 +66,7 @@ fmt: $(GOLANGCI_LINT) ## format the code
 docs: ## write the generated parts of the documentation anew; a test says when they are old
 	go test ./sinks/all ./core/metrics -run TestTheTableInTheReadmeIsTrue -update
 	go test ./entrypoints/app -run TestSchemaFactsAreTrue -update
+	go test ./deploy/helm -run TestValuesSchemaAndTableAreOne -update
 
 .PHONY: previews
 previews: ## draw what the receivers for people send, for their READMEs; pictures need chromium

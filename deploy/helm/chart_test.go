@@ -110,8 +110,8 @@ func TestTimesFitTogether(t *testing.T) {
 		assert.Equal(t, "*/4 * * * *", job.at(t, "spec", "schedule"))
 		assert.Equal(t, "Forbid", job.at(t, "spec", "concurrencyPolicy"))
 		assert.Less(t, job.at(t, "spec", "startingDeadlineSeconds"), 240, "a run that is late must not meet the next one")
-		assert.Contains(t, job.at(t, "spec", "jobTemplate", "spec", "template", "spec", "containers", 0, "args"), "--deadline=210s")
-		assert.Equal(t, 300, job.at(t, "spec", "jobTemplate", "spec", "activeDeadlineSeconds"), "more than the deadline")
+		assert.Contains(t, job.at(t, "spec", "jobTemplate", "spec", "template", "spec", "containers", 0, "args"), "--deadline=180s")
+		assert.Equal(t, 235, job.at(t, "spec", "jobTemplate", "spec", "activeDeadlineSeconds"), "more than deadline and grace, less than the schedule")
 		grace := job.at(t, "spec", "jobTemplate", "spec", "template", "spec", "terminationGracePeriodSeconds")
 		assert.Greater(t, grace, 25, "more than --grace")
 	}

@@ -53,7 +53,7 @@ func (i installed) get(t *testing.T, path string) (o object, there bool) {
 	return o, true
 }
 
-const checkpointPath = "/api/v1/namespaces/" + namespace + "/configmaps/packetboat-checkpoint"
+const checkpointPath = "/api/v1/namespaces/" + namespace + "/configmaps/packetboat"
 
 // cursor is what the checkpoint holds.
 func (i installed) cursor(t *testing.T) string {
@@ -77,7 +77,13 @@ func (i installed) options(t *testing.T) app.Options {
 	file := filepath.Join(dir, "config.yaml")
 	require.NoError(t, os.WriteFile(file, text, 0o600))
 
-	answer, err := i.cluster.Client().Do(t.Context(), http.MethodPost, "/api/v1/namespaces/"+namespace+"/serviceaccounts/packetboat/token",
+	return app.Options{ConfigFile: file, Strict: true, Kubeconfig: i.kubeconfigOf(t, release), Stdout: io.Discard}
+}
+
+// kubeconfigOf is a kubeconfig with a token of this service account.
+func (i installed) kubeconfigOf(t *testing.T, account string) (file string) {
+	t.Helper()
+	answer, err := i.cluster.Client().Do(t.Context(), http.MethodPost, "/api/v1/namespaces/"+namespace+"/serviceaccounts/"+account+"/token",
 		kube.JSON, []byte(`{"apiVersion":"authentication.k8s.io/v1","kind":"TokenRequest","spec":{}}`))
 	require.NoError(t, err)
 	var token struct{ Status struct{ Token string } }
@@ -87,9 +93,9 @@ func (i installed) options(t *testing.T) app.Options {
 	for name := range config.AuthInfos {
 		config.AuthInfos[name] = &api.AuthInfo{Token: token.Status.Token}
 	}
-	kubeconfig := filepath.Join(dir, "kubeconfig")
-	require.NoError(t, clientcmd.WriteToFile(*config, kubeconfig))
-	return app.Options{ConfigFile: file, Strict: true, Kubeconfig: kubeconfig, Stdout: io.Discard}
+	file = filepath.Join(t.TempDir(), "kubeconfig")
+	require.NoError(t, clientcmd.WriteToFile(*config, file))
+	return file
 }
 
 // deliver makes a run as a pod of the release would, and counts what arrived.
@@ -196,15 +202,7 @@ func TestWatchIsElected(t *testing.T) {
 	i := install(t, helm4, "mode: watch")
 	localtest.WriteEvents(t, i.cluster, "shop", 3)
 	options := i.options(t)
-	said, log := io.Pipe()
-	options.Stderr = log
-	stop, done := make(chan struct{}), make(chan error, 1)
-	go func() {
-		done <- app.Watch(t.Context(), options, app.WatchOptions{Grace: 5 * time.Second, Stop: stop})
-		_ = log.Close()
-	}()
-	text := readUntil(t, said, "following the cluster", stop)
-	require.NoError(t, <-done, text)
+	text := watch(t, options)
 	for _, lacking := range []string{"forbidden", "cannot read", "no marker", "out of reach", "IN MEMORY"} {
 		assert.NotContains(t, text, lacking)
 	}

@@ -60,7 +60,7 @@ leaderElection:
 {{- end }}
 
 {{- define "packetboat.checkpointName" -}}
-{{- default (printf "%s-checkpoint" (include "packetboat.fullname" .)) .Values.checkpoint.name }}
+{{- default (include "packetboat.fullname" .) .Values.checkpoint.name }}
 {{- end }}
 
 {{/* The ConfigMap of the checkpoint as "namespace/name"; nothing if the checkpoint is elsewhere. */}}

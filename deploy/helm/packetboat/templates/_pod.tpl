@@ -14,6 +14,7 @@ annotations:
 {{- define "packetboat.podSpec" -}}
 serviceAccountName: {{ include "packetboat.serviceAccount" . | quote }}
 automountServiceAccountToken: true
+enableServiceLinks: false
 terminationGracePeriodSeconds: {{ .Values.terminationGracePeriodSeconds }}
 securityContext:
   {{- toYaml .Values.podSecurityContext | nindent 2 }}
