@@ -1,6 +1,7 @@
 package helm_test
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"os"
@@ -139,11 +140,15 @@ func watch(t *testing.T, options app.Options) (log string) {
 	said, out := io.Pipe()
 	options.Stderr = out
 	stop, done := make(chan struct{}), make(chan error, 1)
+	// It tries for ever what it has no right to.
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
 	go func() {
-		done <- app.Watch(t.Context(), options, app.WatchOptions{Grace: 5 * time.Second, Stop: stop})
+		done <- app.Watch(ctx, options, app.WatchOptions{Grace: 5 * time.Second, Stop: stop})
 		_ = out.Close()
 	}()
 	log = readUntil(t, said, "following the cluster", stop)
 	require.NoError(t, <-done, log)
+	require.Contains(t, log, "following the cluster")
 	return log
 }
