@@ -55,7 +55,7 @@ func RBAC(ctx context.Context, o Options, r RBACOptions) (manifest []byte, warni
 	if err := m.lookUp(ctx, a); err != nil {
 		return nil, nil, err
 	}
-	m.references(a.basis.content)
+	m.references(a.Config.References)
 	manifest, err = m.yaml()
 	return manifest, m.warnings, err
 }

@@ -2,15 +2,14 @@ package app
 
 import (
 	"context"
-	"iter"
-	"regexp"
 	"slices"
 	"strings"
 
-	"go.yaml.in/yaml/v3"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/packetboat/packetboat/core/config"
 	"github.com/packetboat/packetboat/core/enrich"
+	"github.com/packetboat/packetboat/core/secret"
 )
 
 // lookUp is for the metadata of involved objects, where the configuration can
@@ -89,46 +88,18 @@ func (m *rights) grantLookUp(scope string, r enrich.Resource) {
 	m.grant(scope, rule{why: why, group: r.Group, resources: []string{r.Name}, verbs: []string{"get", "list"}})
 }
 
-var secretReference = regexp.MustCompile(`^k8s:([a-z0-9-]+)/([a-z0-9.-]+)#`)
-
 // references is for Secrets that the configuration names as k8s:NS/NAME#KEY.
-// They are looked for in its text: in the Config they may have been replaced by
-// their values.
-func (m *rights) references(text []byte) {
-	var document yaml.Node
-	if yaml.Unmarshal(text, &document) != nil {
-		return // whoever loaded the configuration has said so
-	}
-	named, variables := map[string][]string{}, false // Secrets by namespace
-	for value := range scalars(&document) {
-		if found := secretReference.FindStringSubmatch(value); found != nil {
-			named[found[1]] = append(named[found[1]], found[2])
+func (m *rights) references(all []config.Reference) {
+	named := map[string][]string{} // Secrets by namespace
+	for _, r := range all {
+		if namespace, name, ok := strings.Cut(r.Secret.Name, "/"); ok && r.Secret.Scheme == secret.KubernetesKey {
+			named[namespace] = append(named[namespace], name)
 		}
-		variables = variables || strings.Contains(value, "${")
 	}
 	for namespace, names := range named {
 		slices.Sort(names)
 		m.grant(namespace, rule{
 			why: "secrets of receivers", resources: []string{"secrets"}, names: slices.Compact(names), verbs: []string{"get"},
 		})
-	}
-	if variables {
-		m.warn("variables of the configuration are not looked into: if one stands for k8s:NAMESPACE/NAME#KEY, grant get on that secret")
-	}
-}
-
-// scalars are the values of a document, and its keys.
-func scalars(n *yaml.Node) iter.Seq[string] {
-	return func(yield func(string) bool) {
-		if n.Kind == yaml.ScalarNode && !yield(n.Value) {
-			return
-		}
-		for _, child := range n.Content {
-			for value := range scalars(child) {
-				if !yield(value) {
-					return
-				}
-			}
-		}
 	}
 }
