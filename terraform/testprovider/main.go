@@ -83,8 +83,28 @@ func (server) PrepareProviderConfig(_ context.Context, r *tfprotov5.PrepareProvi
 	return &tfprotov5.PrepareProviderConfigResponse{PreparedConfig: r.Config}, nil
 }
 
-func (server) ValidateResourceTypeConfig(context.Context, *tfprotov5.ValidateResourceTypeConfigRequest) (*tfprotov5.ValidateResourceTypeConfigResponse, error) {
-	return &tfprotov5.ValidateResourceTypeConfigResponse{}, nil
+// ValidateResourceTypeConfig refuses values for what can only be read, which is not
+// Terraform's own to do.
+func (s server) ValidateResourceTypeConfig(_ context.Context, r *tfprotov5.ValidateResourceTypeConfigRequest) (*tfprotov5.ValidateResourceTypeConfigResponse, error) {
+	schema := s.schema.ResourceSchemas[r.TypeName]
+	config, err := r.Config.Unmarshal(schema.ValueType())
+	if err != nil {
+		return nil, fmt.Errorf("decode %s: %w", r.TypeName, err)
+	}
+	var values map[string]tftypes.Value
+	if err := config.As(&values); err != nil {
+		return nil, fmt.Errorf("decode %s: %w", r.TypeName, err)
+	}
+	out := &tfprotov5.ValidateResourceTypeConfigResponse{}
+	for _, a := range schema.Block.Attributes {
+		if !a.Required && !a.Optional && !values[a.Name].IsNull() {
+			out.Diagnostics = append(out.Diagnostics, &tfprotov5.Diagnostic{
+				Severity: tfprotov5.DiagnosticSeverityError, Summary: "Read-only attribute",
+				Detail: a.Name + " is set by Google.", Attribute: tftypes.NewAttributePath().WithAttributeName(a.Name),
+			})
+		}
+	}
+	return out, nil
 }
 
 func (server) ValidateDataSourceConfig(context.Context, *tfprotov5.ValidateDataSourceConfigRequest) (*tfprotov5.ValidateDataSourceConfigResponse, error) {
