@@ -12,6 +12,7 @@ package terraform_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -106,7 +107,7 @@ func (w workspace) run(t *testing.T, folder, input string, args ...string) strin
 
 func (w workspace) try(t *testing.T, folder, input string, args ...string) (string, error) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "terraform", args...)
+	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), "terraform", args...) // to destroy is a Cleanup
 	cmd.Dir, cmd.Stdin = filepath.Join(w.dir, "terraform", folder), strings.NewReader(input)
 	cmd.Env = append(os.Environ(), "TF_CLI_CONFIG_FILE="+w.rc, "TF_IN_AUTOMATION=1", "TF_INPUT=0", "NO_COLOR=1", "TF_CLI_ARGS=-no-color")
 	cmd.Env = append(cmd.Env, w.variables...)
@@ -181,7 +182,7 @@ func TestTheProviderForTestsRefusesWhatGoogleDoesNotHave(t *testing.T) {
 }
 
 // TestApplyToMoto creates everything that moto knows, finds nothing left to change,
-// and destroys it again. moto has no access entries of EKS, so that cluster is left out.
+// and destroys it again.
 func TestApplyToMoto(t *testing.T) {
 	aws, live := peers.StartMoto(t)
 	if !live {
@@ -189,15 +190,17 @@ func TestApplyToMoto(t *testing.T) {
 	}
 	w := terraform(t)
 	root := filepath.Join(w.dir, "terraform", "moto")
-	require.NoError(t, os.MkdirAll(root, 0o755))
+	require.NoError(t, os.CopyFS(filepath.Join(root, "module"), os.DirFS("aws-lambda")))
+	require.NoError(t, os.WriteFile(filepath.Join(root, "module", "override.tf"), []byte(withoutWhatMotoLacks), 0o600))
 	require.NoError(t, os.WriteFile(filepath.Join(root, "packetboat.zip"), emptyZip, 0o600))
 	require.NoError(t, os.WriteFile(filepath.Join(root, "main.tf"), fmt.Appendf(nil, applied, aws.AccessKey, aws.SecretKey, strings.ReplaceAll(endpoints, "URL", aws.URL)), 0o600))
 	w.run(t, "moto", "", "init")
 	w.run(t, "moto", "", "apply", "-auto-approve")
 	t.Cleanup(func() { w.run(t, "moto", "", "destroy", "-auto-approve") })
 
-	out, err := w.try(t, "moto", "", "plan", "-detailed-exitcode")
-	assert.NoError(t, err, "a second plan finds nothing to change: %s", out)
+	plan, err := w.try(t, "moto", "", "plan", "-detailed-exitcode")
+	_, changes, _ := strings.Cut(plan, "Terraform will perform")
+	assert.True(t, err == nil, "a second plan finds nothing to change: %s", changes)
 	said := aws.Boto(t, `
 import boto3, json
 print(boto3.client("scheduler").get_schedule(GroupName="packetboat", Name="packetboat")["ScheduleExpression"])
@@ -211,6 +214,20 @@ print([s["Resource"] for s in p["Statement"] if s["Sid"] == "Kinesis"])
 `)
 	assert.Equal(t, []string{"rate(4 minutes)", "0 300 packetboat-failed", "1", "8", "Enabled", "[['arn:aws:kinesis:us-east-1:123456789012:stream/events']]"}, said)
 }
+
+// moto has no access entries of EKS. It does not answer with all that it was told of a
+// bucket's lifecycle, for which the provider waits in vain, and forgets a function's log.
+const withoutWhatMotoLacks = `
+resource "aws_s3_bucket_lifecycle_configuration" "this" {
+  count = 0
+}
+
+resource "aws_lambda_function" "this" {
+  lifecycle {
+    ignore_changes = [logging_config]
+  }
+}
+`
 
 const applied = `
 provider "aws" {
@@ -226,9 +243,9 @@ provider "aws" {
 }
 
 module "packetboat" {
-  source               = "../aws-lambda"
+  source               = "./module"
   package              = { filename = "packetboat.zip" }
-  config               = "receivers: [{name: stream, kinesis: {streamName: events}}]\n#${join("", [for i in range(400) : "12345678"])}"
+  config               = "receivers: [{name: stream, kinesis: {streamName: events}}]"
   bucket_force_destroy = true
 }
 `
