@@ -200,7 +200,8 @@ func TestApplyToMoto(t *testing.T) {
 
 	plan, err := w.try(t, "moto", "", "plan", "-detailed-exitcode")
 	_, changes, _ := strings.Cut(plan, "Terraform will perform")
-	assert.True(t, err == nil, "a second plan finds nothing to change: %s", changes)
+	assert.Empty(t, changes, "a second plan finds nothing to change")
+	assert.NoError(t, err)
 	said := aws.Boto(t, `
 import boto3, json
 print(boto3.client("scheduler").get_schedule(GroupName="packetboat", Name="packetboat")["ScheduleExpression"])
