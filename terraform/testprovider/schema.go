@@ -75,6 +75,10 @@ func (b block) schema() *tfprotov5.SchemaBlock {
 	out := &tfprotov5.SchemaBlock{}
 	for _, name := range slices.Sorted(maps.Keys(b.Attributes)) {
 		a := b.Attributes[name]
+		// What the binding has no type for can only be read, and in a list Terraform could not carry it.
+		if a.Type.Is(tftypes.DynamicPseudoType) {
+			continue
+		}
 		out.Attributes = append(out.Attributes, &tfprotov5.SchemaAttribute{
 			Name: name, Type: a.Type.Type, Computed: a.Computed,
 			Required: a.Required != nil && *a.Required, Optional: a.Required != nil && !*a.Required,
