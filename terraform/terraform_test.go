@@ -43,10 +43,7 @@ type workspace struct {
 
 // A provider is large: it is built, and the modules are initialised, once for all tests.
 var shared = sync.OnceValues(func() (workspace, error) {
-	dir, err := os.MkdirTemp("", "packetboat-terraform-")
-	if err != nil {
-		return workspace{}, err
-	}
+	dir := workspaceDir()
 	w := workspace{dir: dir, rc: filepath.Join(dir, "terraformrc")}
 	if err := os.CopyFS(filepath.Join(dir, "terraform"), os.DirFS(".")); err != nil {
 		return w, err
@@ -66,10 +63,13 @@ var shared = sync.OnceValues(func() (workspace, error) {
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if w, err := shared(); err == nil || w.dir != "" {
-		_ = os.RemoveAll(w.dir)
-	}
+	_ = os.RemoveAll(workspaceDir())
 	os.Exit(code)
+}
+
+// workspaceDir is this process's own, whether it is made or not.
+func workspaceDir() string {
+	return filepath.Join(os.TempDir(), fmt.Sprintf("packetboat-terraform-%d", os.Getpid()))
 }
 
 // mirror is a folder with the AWS provider, "" if the registry must have it.
