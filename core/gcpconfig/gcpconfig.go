@@ -47,7 +47,7 @@ type fileVersion struct {
 
 // New notes where credentials come from: a file of any type that Google's
 // libraries know, or with "" the application default credentials. scope is what
-// they are asked for.
+// they are asked for; several are separated by spaces.
 func New(path, scope string, log *slog.Logger) *Identity {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
@@ -140,7 +140,7 @@ func (i *Identity) find() (*auth.Credentials, error) {
 }
 
 func (i *Identity) detect() (*auth.Credentials, error) {
-	options := &credentials.DetectOptions{Scopes: []string{i.scope}}
+	options := &credentials.DetectOptions{Scopes: strings.Fields(i.scope)}
 	if i.path == "" {
 		found, err := credentials.DetectDefault(options)
 		if _, missing := os.Stat(i.watch); err != nil && i.watch != "" && missing != nil {

@@ -34,6 +34,7 @@ type Options struct {
 	CompactionInterval time.Duration // 0: the API server's default, 5 minutes
 	Controllers        bool          // start kube-controller-manager and kube-scheduler too
 	AuditLog           bool          // the API server writes a line about every request to Cluster.AuditLog
+	TokenWebhook       string        // a kubeconfig file: the API server asks there about tokens that are no User's (TokenReview, v1)
 }
 
 // Cluster is a running control plane.

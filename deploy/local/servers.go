@@ -69,6 +69,9 @@ func (c *Cluster) apiServerArguments() []string {
 	if c.options.CompactionInterval > 0 {
 		args = append(args, "--etcd-compaction-interval="+c.options.CompactionInterval.String())
 	}
+	if c.options.TokenWebhook != "" {
+		args = append(args, "--authentication-token-webhook-config-file="+c.options.TokenWebhook, "--authentication-token-webhook-version=v1")
+	}
 	if c.options.AuditLog {
 		args = append(args, "--audit-policy-file="+c.path("audit-policy.json"), "--audit-log-path="+c.AuditLog())
 	}

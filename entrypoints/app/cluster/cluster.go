@@ -148,19 +148,6 @@ func load(c Config) (*rest.Config, error) {
 	return config, err
 }
 
-func server(c Config) (*rest.Config, error) {
-	if c.TokenFile != "" {
-		// The transport would only log that it cannot be read, and go on without.
-		if _, err := os.ReadFile(c.TokenFile); err != nil {
-			return nil, fmt.Errorf("read tokenFile: %w", err)
-		}
-	}
-	return &rest.Config{
-		Host: c.Server, BearerTokenFile: c.TokenFile,
-		TLSClientConfig: rest.TLSClientConfig{CAData: c.CAData},
-	}, nil
-}
-
 // Namespace is where this process runs, "" outside a cluster.
 func Namespace() string {
 	if ns := os.Getenv("POD_NAMESPACE"); ns != "" {

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"encoding/pem"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -35,8 +36,6 @@ users: [{name: u, user: {token: t0ken}}]
 func TestWhichCluster(t *testing.T) {
 	nowhere(t)
 	named, exported := kubeconfig(t, "https://named"), kubeconfig(t, "https://exported")
-	token := filepath.Join(t.TempDir(), "token")
-	require.NoError(t, os.WriteFile(token, []byte("t0ken"), 0o600))
 	for name, test := range map[string]struct {
 		config     Config
 		kubeconfig string // exported
@@ -44,7 +43,7 @@ func TestWhichCluster(t *testing.T) {
 	}{
 		"the file that is named":       {Config{Kubeconfig: named}, exported, "https://named"},
 		"the exported one":             {Config{}, exported, "https://exported"},
-		"an address before everything": {Config{Server: "https://server", TokenFile: token, Kubeconfig: named}, exported, "https://server"},
+		"an address before everything": {Config{Server: "https://server", Kubeconfig: named}, exported, "https://server"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv("KUBECONFIG", test.kubeconfig)
@@ -104,4 +103,35 @@ func TestNamespaceOfThisPod(t *testing.T) {
 	assert.Equal(t, "monitoring", Namespace())
 	t.Setenv("POD_NAMESPACE", "")
 	assert.Empty(t, Namespace(), "outside a cluster there is none")
+}
+
+// A token file that is rotated is read again, at the latest when its token is
+// refused, and no request fails for it. An address may have a path.
+func TestARotatedTokenFile(t *testing.T) {
+	good := "one"
+	var paths []string
+	api := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		paths = append(paths, r.URL.Path)
+		if r.Header.Get("Authorization") != "Bearer "+good {
+			w.WriteHeader(http.StatusUnauthorized)
+		}
+	}))
+	defer api.Close()
+	file := filepath.Join(t.TempDir(), "token")
+	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: api.Certificate().Raw})
+	config := Config{Server: api.URL + "/k8s/c-1/", CAData: ca, TokenFile: file}
+	_, err := New(config)
+	require.ErrorContains(t, err, "find the cluster: read tokenFile: open "+file)
+	require.NoError(t, os.WriteFile(file, []byte(" \n"), 0o600))
+	_, err = New(config)
+	require.ErrorContains(t, err, "read tokenFile: the file is empty")
+
+	require.NoError(t, os.WriteFile(file, []byte("one\n"), 0o600))
+	client, err := New(config)
+	require.NoError(t, err)
+	require.NoError(t, client.Get().AbsPath("/api/v1/events").Do(t.Context()).Error())
+	good = "two"
+	require.NoError(t, os.WriteFile(file, []byte("two\n"), 0o600))
+	require.NoError(t, client.Get().AbsPath("/api/v1/events").Do(t.Context()).Error())
+	assert.Equal(t, []string{"/k8s/c-1/api/v1/events", "/k8s/c-1/api/v1/events", "/k8s/c-1/api/v1/events"}, paths)
 }

@@ -20,8 +20,9 @@ import (
 )
 
 const (
-	gkeAPI   = "https://container.googleapis.com"
-	gkeScope = "https://www.googleapis.com/auth/cloud-platform"
+	gkeAPI = "https://container.googleapis.com"
+	// gkeScope: without the second RBAC sees the identity's number instead of its e-mail address.
+	gkeScope = "https://www.googleapis.com/auth/cloud-platform https://www.googleapis.com/auth/userinfo.email"
 	// gkeSpare is how long before its end a token is not used any more. Google's library asks for a new one 225 s before it.
 	gkeSpare = time.Minute
 	// gkeAnswer bounds what is read of an answer: it is asked for a few fields only.

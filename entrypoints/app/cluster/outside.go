@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -14,7 +15,7 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// A cloud finds a cluster by its name, and says who we are to it. Its methods
+// A cloud finds a cluster, and says who we are to it. Its methods
 // may be called concurrently.
 type cloud interface {
 	// find asks the cloud where the cluster is.
@@ -118,6 +119,7 @@ func (o *outside) attempt(r *http.Request) (_ *http.Response, used time.Time, _ 
 	}
 	r = r.Clone(ctx)
 	r.URL.Scheme, r.URL.Host, r.Host = to.url.Scheme, to.url.Host, to.url.Host
+	r.URL.Path = strings.TrimSuffix(to.url.Path, "/") + r.URL.Path // behind a gateway there is one
 	r.Header.Set("Authorization", "Bearer "+token)
 	response, err := to.transport.RoundTrip(r)
 	if err != nil && ctx.Err() == nil && o.now().Sub(found).Abs() >= placeDoubt {
@@ -150,13 +152,13 @@ func (o *outside) find(ctx context.Context) (reached, time.Time, error) {
 	}
 	address, err := url.Parse(found.server)
 	if err != nil || address.Host == "" || address.Scheme != "https" {
-		return reached{}, until, errors.New("the cloud's answer holds no address of an API server")
+		return reached{}, until, errors.New("where the cluster is said to be is no https:// address")
 	}
 	transport, err := rest.TransportFor(&rest.Config{
 		Host: found.server, TLSClientConfig: rest.TLSClientConfig{CAData: found.ca}, DisableCompression: true,
 	})
 	if err != nil {
-		return reached{}, until, errors.New("the cloud's answer holds no certificate that can be used")
+		return reached{}, until, errors.New("the certificate of the cluster's authority cannot be used")
 	}
 	return reached{address, transport}, until, nil
 }
