@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -19,6 +18,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
 	"k8s.io/client-go/tools/clientcmd"
 	verifier "sigs.k8s.io/aws-iam-authenticator/pkg/token"
 
@@ -61,10 +61,7 @@ type world struct {
 	asked  []string        // what the webhook answered: user names, "" for nobody
 }
 
-const (
-	readers    = "packetboat-events"
-	googleUser = "packetboat@p.iam.gserviceaccount.com"
-)
+const googleUser = "packetboat@p.iam.gserviceaccount.com"
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
@@ -104,8 +101,12 @@ func (w *world) review(out http.ResponseWriter, r *http.Request) {
 	w.asked = append(w.asked, user)
 	w.mu.Unlock()
 	review.Spec, review.Status = nil, map[string]any{"authenticated": user != ""}
-	if user != "" {
-		review.Status["user"] = map[string]any{"username": user, "groups": []string{readers}}
+	switch user {
+	case "":
+	case googleUser:
+		review.Status["user"] = map[string]any{"username": user}
+	default:
+		review.Status["user"] = map[string]any{"username": user, "groups": []string{"packetboat-events"}}
 	}
 	out.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(out).Encode(review)
@@ -124,25 +125,26 @@ func (w *world) userOf(token string) string {
 	return ""
 }
 
+// grant applies what the README says, and lets a user of the local cluster do the same.
 func (w *world) grant(t *testing.T) {
 	t.Helper()
-	const group, api = "rbac.authorization.k8s.io", "/apis/rbac.authorization.k8s.io/v1/"
-	object := func(kind string, more map[string]any) map[string]any {
-		all := map[string]any{"apiVersion": group + "/v1", "kind": kind, "metadata": map[string]any{"name": readers}}
-		maps.Copy(all, more)
-		return all
+	const api = "/apis/rbac.authorization.k8s.io/v1/"
+	var manifests string
+	for _, block := range blocks(t, "yaml") {
+		if strings.Contains(block, "ClusterRoleBinding") {
+			manifests = strings.ReplaceAll(block, "my-project", "p")
+		}
 	}
-	require.NoError(t, w.Client().Apply(t.Context(), api+"clusterroles/"+readers, object("ClusterRole", map[string]any{"rules": []any{
-		map[string]any{"apiGroups": []string{""}, "resources": []string{"events"}, "verbs": []string{"list", "watch"}},
-		map[string]any{"apiGroups": []string{""}, "resources": []string{"namespaces"}, "resourceNames": []string{"kube-system"}, "verbs": []string{"get"}},
-	}})))
-	require.NoError(t, w.Client().Apply(t.Context(), api+"clusterrolebindings/"+readers, object("ClusterRoleBinding", map[string]any{
-		"roleRef": map[string]any{"apiGroup": group, "kind": "ClusterRole", "name": readers},
-		"subjects": []any{
-			map[string]any{"apiGroup": group, "kind": "Group", "name": readers},
-			map[string]any{"apiGroup": group, "kind": "User", "name": string(local.Packetboat)},
-		},
-	})))
+	role, binding, found := strings.Cut(manifests, "---\n")
+	require.True(t, found)
+	for path, manifest := range map[string]string{"clusterroles/": role, "clusterrolebindings/": binding} {
+		var object map[string]any
+		require.NoError(t, yaml.Unmarshal([]byte(manifest), &object))
+		if subjects, ok := object["subjects"].([]any); ok {
+			object["subjects"] = append(subjects, map[string]any{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": string(local.Packetboat)})
+		}
+		require.NoError(t, w.Client().Apply(t.Context(), api+path+"packetboat-events", object))
+	}
 }
 
 // address is the API server's, without https://.
