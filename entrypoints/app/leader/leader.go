@@ -22,10 +22,7 @@ import (
 	"os"
 	"time"
 
-	coordination "k8s.io/client-go/kubernetes/typed/coordination/v1"
 	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/leaderelection"
-	"k8s.io/klog/v2"
 
 	"github.com/packetboat/packetboat/entrypoints/app/cluster"
 )
@@ -69,6 +66,9 @@ type Options struct {
 func Run(ctx context.Context, o Options, work func(ctx context.Context) error) error {
 	o.Namespace = cmp.Or(o.Namespace, cluster.Namespace(), "default")
 	o.Identity = identity(o.Identity)
+	if err := o.validate(); err != nil {
+		return fmt.Errorf("leader election: %w", err)
+	}
 	client, err := leases(o)
 	if err != nil {
 		return fmt.Errorf("leader election: %w", err)
@@ -82,15 +82,6 @@ func Run(ctx context.Context, o Options, work func(ctx context.Context) error) e
 	return nil
 }
 
-// leases is a client for Leases. A request may take half of the time in which
-// the Lease must be renewed, so that one that hangs leaves time for another.
-func leases(o Options) (coordination.LeasesGetter, error) {
-	config := rest.CopyConfig(o.Config)
-	config.QPS, config.Burst = -1, 0
-	config.Timeout = o.RenewDeadline / 2
-	return coordination.NewForConfig(config)
-}
-
 func identity(name string) string {
 	if name = cmp.Or(name, os.Getenv("POD_NAME")); name == "" {
 		name, _ = os.Hostname()
@@ -100,7 +91,7 @@ func identity(name string) string {
 
 type candidate struct {
 	Options
-	client coordination.LeasesGetter
+	client rest.Interface
 	work   func(ctx context.Context) error
 }
 
@@ -121,33 +112,20 @@ func (c *candidate) term(ctx context.Context) error {
 	working, end := context.WithCancelCause(ctx)
 	defer end(nil)
 	// The election ends after work, whatever ends work: until then it renews.
-	// What client-go would log is logged by our lock.
-	election, leave := context.WithCancel(klog.NewContext(context.WithoutCancel(ctx), klog.Logger{}))
+	candidacy, leave := context.WithCancel(context.WithoutCancel(ctx))
 	defer leave()
-	lock := c.lock(func() {
+	e := &election{lease: c.lease(func() {
 		end(ErrLost)
 		leave()
-	})
+	})}
 	began, over := make(chan struct{}), make(chan struct{})
-	elector, err := leaderelection.NewLeaderElector(leaderelection.LeaderElectionConfig{
-		Lock: lock, Name: c.Name,
-		LeaseDuration: c.LeaseDuration, RenewDeadline: c.RenewDeadline, RetryPeriod: c.RetryPeriod,
-		// Its own release comes before work is told to end, and believes what it saw
-		// of the Lease before a pause: it would take it from the next leader.
-		ReleaseOnCancel: false,
-		Callbacks: leaderelection.LeaderCallbacks{
-			OnStartedLeading: func(context.Context) { close(began) },
-			OnStoppedLeading: func() { end(ErrLost) },
-		},
-	})
-	if err != nil {
-		return fmt.Errorf("leader election: %w", err)
-	}
 	c.Log.Info("this replica waits for the leadership", "lease", c.Namespace+"/"+c.Name, "identity", c.Identity)
 	go func() {
 		defer close(over)
-		elector.Run(election)
+		e.run(candidacy, func() { close(began) })
+		end(ErrLost)
 	}()
+	var err error
 	select {
 	case <-ctx.Done():
 	case <-c.Stop:
@@ -158,7 +136,7 @@ func (c *candidate) term(ctx context.Context) error {
 	}
 	leave()
 	<-over
-	lock.release(ctx)
+	e.release(ctx)
 	return err
 }
 
