@@ -85,7 +85,7 @@ receivers: [{name: on-call, webhook: {endpoint: %q}}]
 	return func(t *testing.T) string {
 		t.Helper()
 		var log bytes.Buffer
-		_, _ = app.NewFunction(app.FunctionOptions{LogFormat: app.LogJSON, Stderr: &log}).Invoke(t.Context())
+		_, _ = app.NewFunction(app.FunctionOptions{LogFormat: app.LogJSON, Stderr: &log}).Invoke(t.Context(), nil)
 		require.NotContains(t, log.String(), "kube-system", "the rights are enough")
 		require.NotContains(t, log.String(), "marker", "the rights are enough")
 		lines := strings.Split(strings.TrimSpace(log.String()), "\n")

@@ -104,7 +104,7 @@ func (i installed) deliver(t *testing.T) (events int) {
 	var said strings.Builder
 	options := i.options(t)
 	options.Stderr = &said
-	a, err := app.New(options)
+	a, err := app.New(t.Context(), options)
 	require.NoError(t, err)
 	report, err := a.Run(t.Context(), app.RunOptions{Deadline: time.Minute})
 	require.NoError(t, err, said.String())
@@ -120,7 +120,7 @@ func (i installed) dryRun(t *testing.T) {
 	t.Helper()
 	options := i.options(t)
 	options.Stderr = io.Discard
-	a, err := app.New(options)
+	a, err := app.New(t.Context(), options)
 	require.NoError(t, err)
 	report, err := a.Run(t.Context(), app.RunOptions{DryRun: true, Deadline: time.Minute})
 	require.NoError(t, err)

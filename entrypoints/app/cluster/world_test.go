@@ -39,7 +39,7 @@ func TestMain(m *testing.M) {
 }
 
 func runOnce(file string) int {
-	a, err := app.New(app.Options{ConfigFile: file, Stdout: os.Stdout, Stderr: os.Stderr})
+	a, err := app.New(context.Background(), app.Options{ConfigFile: file, Stdout: os.Stdout, Stderr: os.Stderr})
 	if err == nil {
 		_, err = a.Run(context.Background(), app.RunOptions{})
 	}
