@@ -1,3 +1,5 @@
+//go:build !slim || aws
+
 // Package awsconfig is the one way in which this program finds AWS: region,
 // credentials, roles and endpoints, for sinks, stores, secrets and clusters.
 //
@@ -40,16 +42,6 @@ type Config struct {
 	// them out: the SDK's default chain finds a role.
 	AccessKeyID     secret.String `yaml:"accessKeyID"`
 	SecretAccessKey secret.String `yaml:"secretAccessKey"`
-}
-
-// AssumeRole says which role to take on, with the credentials found first.
-type AssumeRole struct {
-	// RoleARN is the role to take on.
-	RoleARN string `yaml:"roleARN"`
-	// ExternalID is what the role's trust policy asks for, if it does.
-	ExternalID secret.String `yaml:"externalID"`
-	// SessionName is what CloudTrail shows; by default packetboat.
-	SessionName string `yaml:"sessionName"`
 }
 
 const defaultSession = "packetboat"

@@ -1,3 +1,5 @@
+//go:build !slim || aws
+
 package awsconfig
 
 import (

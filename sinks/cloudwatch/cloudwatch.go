@@ -35,9 +35,20 @@ const (
 	concurrency     = 4
 )
 
+// calls are those that are made: the linker leaves the others out.
+type calls struct {
+	put          func(context.Context, *cloudwatchlogs.PutLogEventsInput, ...func(*cloudwatchlogs.Options)) (*cloudwatchlogs.PutLogEventsOutput, error)
+	createStream func(context.Context, *cloudwatchlogs.CreateLogStreamInput, ...func(*cloudwatchlogs.Options)) (*cloudwatchlogs.CreateLogStreamOutput, error)
+}
+
+func connect(c aws.Config) calls {
+	api := cloudwatchlogs.NewFromConfig(c)
+	return calls{put: api.PutLogEvents, createStream: api.CreateLogStream}
+}
+
 type sink struct {
 	config  Config
-	client  *awsclient.Client[*cloudwatchlogs.Client]
+	client  *awsclient.Client[calls]
 	stream  func(*event.Event) (string, error)
 	payload func(*event.Event) ([]byte, error)
 	now     func() time.Time
@@ -55,7 +66,7 @@ func open(_ context.Context, c Config, env sinks.Env) (sinks.Sink, error) {
 	if s.payload, err = env.Compiler.Payload(c.Payload); err != nil {
 		return nil, err
 	}
-	s.client, err = awsclient.New(c.AWS, env, func(c aws.Config) *cloudwatchlogs.Client { return cloudwatchlogs.NewFromConfig(c) })
+	s.client, err = awsclient.New(c.AWS, env, connect)
 	if err != nil {
 		return nil, err
 	}
@@ -92,8 +103,8 @@ func (s *sink) Send(ctx context.Context, batch []sinks.Record) error {
 	events, places := inOrder(batch, s.now())
 	var output *cloudwatchlogs.PutLogEventsOutput
 	missing := false
-	err := s.client.Do(ctx, func(ctx context.Context, api *cloudwatchlogs.Client) (err error) {
-		output, err = api.PutLogEvents(ctx, &cloudwatchlogs.PutLogEventsInput{
+	err := s.client.Do(ctx, func(ctx context.Context, api calls) (err error) {
+		output, err = api.put(ctx, &cloudwatchlogs.PutLogEventsInput{
 			LogGroupName: &s.config.LogGroupName, LogStreamName: &stream, LogEvents: events,
 		})
 		missing = isMissingStream(err)
@@ -116,8 +127,8 @@ func isMissingStream(err error) bool {
 
 // create makes the stream. Its batch was not taken, so it comes again in any case.
 func (s *sink) create(ctx context.Context, stream string) error {
-	err := s.client.Do(ctx, func(ctx context.Context, api *cloudwatchlogs.Client) error {
-		_, err := api.CreateLogStream(ctx, &cloudwatchlogs.CreateLogStreamInput{
+	err := s.client.Do(ctx, func(ctx context.Context, api calls) error {
+		_, err := api.createStream(ctx, &cloudwatchlogs.CreateLogStreamInput{
 			LogGroupName: &s.config.LogGroupName, LogStreamName: &stream,
 		})
 		var there *types.ResourceAlreadyExistsException

@@ -31,9 +31,12 @@ const (
 	concurrency     = 4
 )
 
+// putRecords is the one call that is made: the linker leaves the others out.
+type putRecords func(context.Context, *awsfirehose.PutRecordBatchInput, ...func(*awsfirehose.Options)) (*awsfirehose.PutRecordBatchOutput, error)
+
 type sink struct {
 	config  Config
-	client  *awsclient.Client[*awsfirehose.Client]
+	client  *awsclient.Client[putRecords]
 	payload func(*event.Event) ([]byte, error)
 }
 
@@ -45,7 +48,7 @@ func open(_ context.Context, c Config, env sinks.Env) (sinks.Sink, error) {
 	if err != nil {
 		return nil, err
 	}
-	client, err := awsclient.New(c.AWS, env, func(c aws.Config) *awsfirehose.Client { return awsfirehose.NewFromConfig(c) })
+	client, err := awsclient.New(c.AWS, env, func(c aws.Config) putRecords { return awsfirehose.NewFromConfig(c).PutRecordBatch })
 	if err != nil {
 		return nil, err
 	}
@@ -78,8 +81,8 @@ func (s *sink) Send(ctx context.Context, batch []sinks.Record) error {
 		input.Records[i] = types.Record{Data: r.Body}
 	}
 	var output *awsfirehose.PutRecordBatchOutput
-	err := s.client.Do(ctx, func(ctx context.Context, api *awsfirehose.Client) (err error) {
-		output, err = api.PutRecordBatch(ctx, input)
+	err := s.client.Do(ctx, func(ctx context.Context, putRecords putRecords) (err error) {
+		output, err = putRecords(ctx, input)
 		return err
 	})
 	if err != nil {

@@ -19,11 +19,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-
 	"github.com/packetboat/packetboat/core/event"
 	"github.com/packetboat/packetboat/sinks"
-	"github.com/packetboat/packetboat/sinks/awsclient"
 	"github.com/packetboat/packetboat/sinks/httppost"
 )
 
@@ -31,15 +28,15 @@ import (
 var Kind = sinks.NewKind("kafka", sinks.Oldest, defaults, open)
 
 type sink struct {
-	config  Config
-	dialer  *httppost.Dialer
-	aws     *awsclient.Client[aws.Config] // for aws-msk-iam
-	numbers *sequences                    // nil without idempotence
-	now     func() time.Time
-	topic   func(*event.Event) (string, error)
-	key     func(*event.Event) (string, error)
-	headers map[string]func(*event.Event) (string, error)
-	payload func(*event.Event) ([]byte, error)
+	config   Config
+	dialer   *httppost.Dialer
+	awsToken func(context.Context) (string, error) // for aws-msk-iam
+	numbers  *sequences                            // nil without idempotence
+	now      func() time.Time
+	topic    func(*event.Event) (string, error)
+	key      func(*event.Event) (string, error)
+	headers  map[string]func(*event.Event) (string, error)
+	payload  func(*event.Event) ([]byte, error)
 
 	mu      sync.Mutex           // guards what follows
 	client  *client              // nil until the first Send and after an interrupted one
@@ -72,8 +69,8 @@ func open(_ context.Context, c Config, env sinks.Env) (sinks.Sink, error) {
 	if c.idempotent() {
 		s.numbers = newSequences(env.Log)
 	}
-	if s.aws, err = c.SASL.AWS.client(env); err != nil {
-		return nil, fmt.Errorf("sasl.aws: %w", err)
+	if s.awsToken, err = c.SASL.iam(env); err != nil {
+		return nil, err
 	}
 	return s, nil
 }

@@ -13,15 +13,11 @@ import (
 	"time"
 
 	"github.com/IBM/sarama"
-	"github.com/aws/aws-msk-iam-sasl-signer-go/signer"
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/xdg-go/scram"
 	"golang.org/x/oauth2"
 	"golang.org/x/oauth2/clientcredentials"
 
-	"github.com/packetboat/packetboat/core/awsconfig"
 	"github.com/packetboat/packetboat/sinks"
-	"github.com/packetboat/packetboat/sinks/awsclient"
 )
 
 func (s *sink) authenticate(ctx context.Context, sc *sarama.Config) {
@@ -110,20 +106,4 @@ func (o oauthConfig) provider(ctx context.Context) sarama.AccessTokenProvider {
 		}
 		return "", err
 	})
-}
-
-func (a awsConfig) client(env sinks.Env) (*awsclient.Client[aws.Config], error) {
-	return awsclient.New(awsclient.Config{Config: awsconfig.Config{
-		Region: a.Region, AssumeRole: a.AssumeRole, AccessKeyID: a.AccessKeyID, SecretAccessKey: a.SecretAccessKey,
-	}}, env, func(c aws.Config) aws.Config { return c })
-}
-
-// awsToken is a signed request, made here: nobody is asked but who has the credentials.
-func (s *sink) awsToken(ctx context.Context) (string, error) {
-	var token string
-	err := s.aws.Do(ctx, func(ctx context.Context, c aws.Config) (err error) {
-		token, _, err = signer.GenerateAuthTokenFromCredentialsProvider(ctx, c.Region, c.Credentials)
-		return err
-	})
-	return token, err
 }

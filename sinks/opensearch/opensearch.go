@@ -10,17 +10,12 @@ package opensearch
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/elastic/elastic-transport-go/v8/elastictransport"
-	signer "github.com/opensearch-project/opensearch-go/v4/signer/awsv2"
 
-	"github.com/packetboat/packetboat/core/awsconfig"
 	"github.com/packetboat/packetboat/sinks"
-	"github.com/packetboat/packetboat/sinks/awsclient"
 	"github.com/packetboat/packetboat/sinks/bulk"
 )
 
@@ -32,20 +27,16 @@ func open(_ context.Context, c Config, env sinks.Env) (sinks.Sink, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	sign := func(next http.RoundTripper) http.RoundTripper { return next }
-	if c.AWSService != "" {
-		credentials, err := awsclient.New(awsclient.Config{Config: awsconfig.Config{
-			Region: c.Region, AssumeRole: c.AssumeRole, AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretAccessKey,
-		}}, env, func(c aws.Config) aws.Config { return c })
-		if err != nil {
-			return nil, err
-		}
-		sign = func(next http.RoundTripper) http.RoundTripper { return signing{next, credentials, c.AWSService} }
+	sign, err := c.signing(env)
+	if err != nil {
+		return nil, err
 	}
 	return bulk.Open(c.Config, env, func(transport http.RoundTripper, header http.Header) (bulk.Client, error) {
 		return c.connect(sign(transport), header)
 	})
 }
+
+func unsigned(next http.RoundTripper) http.RoundTripper { return next }
 
 // connect uses Elastic's transport, which knows nodes and no product. That of
 // opensearch-go polls the nodes beside what it is asked to do, and sends what
@@ -70,31 +61,4 @@ func (c Config) connect(transport http.RoundTripper, header http.Header) (bulk.C
 		options = append(options, elastictransport.WithCompression())
 	}
 	return elastictransport.NewClient(options...)
-}
-
-// signing signs what the transport has completed: compressed, and with the
-// address of a node.
-type signing struct {
-	next        http.RoundTripper
-	credentials *awsclient.Client[aws.Config]
-	service     string
-}
-
-func (s signing) RoundTrip(r *http.Request) (*http.Response, error) {
-	var config aws.Config
-	err := s.credentials.Do(r.Context(), func(_ context.Context, c aws.Config) error {
-		config = c
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	by, err := signer.NewSignerWithService(config, s.service)
-	if err != nil {
-		return nil, fmt.Errorf("sign the request: %w", err)
-	}
-	if err := by.SignRequest(r); err != nil {
-		return nil, fmt.Errorf("sign the request: %w", err)
-	}
-	return s.next.RoundTrip(r)
 }

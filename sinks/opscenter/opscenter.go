@@ -34,9 +34,12 @@ const (
 	maxDedup    = 64 // characters
 )
 
+// create is the one call that is made: the linker leaves the others out.
+type create func(context.Context, *ssm.CreateOpsItemInput, ...func(*ssm.Options)) (*ssm.CreateOpsItemOutput, error)
+
 type sink struct {
 	config Config
-	client *awsclient.Client[*ssm.Client]
+	client *awsclient.Client[create]
 
 	title, description, source, category, severity, priority, dedup template
 
@@ -53,7 +56,7 @@ func open(_ context.Context, c Config, env sinks.Env) (sinks.Sink, error) {
 		return nil, err
 	}
 	var err error
-	s.client, err = awsclient.New(c.AWS, env, func(c aws.Config) *ssm.Client { return ssm.NewFromConfig(c) })
+	s.client, err = awsclient.New(c.AWS, env, func(c aws.Config) create { return ssm.NewFromConfig(c).CreateOpsItem })
 	if err != nil {
 		return nil, err
 	}
@@ -134,8 +137,8 @@ func (s *sink) Send(ctx context.Context, batch []sinks.Record) error {
 	if err != nil {
 		return sinks.Permanent(fmt.Errorf("create the OpsItem: %w", err))
 	}
-	err = s.client.Do(ctx, func(ctx context.Context, api *ssm.Client) error {
-		_, err := api.CreateOpsItem(ctx, input)
+	err = s.client.Do(ctx, func(ctx context.Context, create create) error {
+		_, err := create(ctx, input)
 		var there *types.OpsItemAlreadyExistsException
 		if errors.As(err, &there) {
 			return nil

@@ -36,9 +36,20 @@ const (
 	concurrency     = 4
 )
 
+// calls are those that are made: the linker leaves the others out.
+type calls struct {
+	send     func(context.Context, *awssqs.SendMessageBatchInput, ...func(*awssqs.Options)) (*awssqs.SendMessageBatchOutput, error)
+	queueURL func(context.Context, *awssqs.GetQueueUrlInput, ...func(*awssqs.Options)) (*awssqs.GetQueueUrlOutput, error)
+}
+
+func connect(c aws.Config) calls {
+	api := awssqs.NewFromConfig(c)
+	return calls{send: api.SendMessageBatch, queueURL: api.GetQueueUrl}
+}
+
 type sink struct {
 	config  Config
-	client  *awsclient.Client[*awssqs.Client]
+	client  *awsclient.Client[calls]
 	groupID func(*event.Event) (string, error) // nil: the default
 	payload func(*event.Event) ([]byte, error)
 
@@ -62,7 +73,7 @@ func open(_ context.Context, c Config, env sinks.Env) (sinks.Sink, error) {
 	if s.payload, err = env.Compiler.Payload(c.Payload); err != nil {
 		return nil, err
 	}
-	s.client, err = awsclient.New(c.access(), env, func(c aws.Config) *awssqs.Client { return awssqs.NewFromConfig(c) })
+	s.client, err = awsclient.New(c.access(), env, connect)
 	if err != nil {
 		return nil, err
 	}
@@ -109,13 +120,13 @@ func (s *sink) send(ctx context.Context, batch []sinks.Record) error {
 		input.Entries[i] = entry
 	}
 	var output *awssqs.SendMessageBatchOutput
-	err := s.client.Do(ctx, func(ctx context.Context, api *awssqs.Client) error {
+	err := s.client.Do(ctx, func(ctx context.Context, api calls) error {
 		queue, err := s.queue(ctx, api)
 		if err != nil {
 			return err
 		}
 		input.QueueUrl = queue
-		output, err = api.SendMessageBatch(ctx, input)
+		output, err = api.send(ctx, input)
 		return err
 	})
 	if err != nil {
@@ -146,7 +157,7 @@ func (s *sink) entry(i int, r sinks.Record) (types.SendMessageBatchRequestEntry,
 }
 
 // queue is the queue's URL.
-func (s *sink) queue(ctx context.Context, api *awssqs.Client) (*string, error) {
+func (s *sink) queue(ctx context.Context, api calls) (*string, error) {
 	if url := s.url.Load(); url != nil {
 		return url, nil
 	}
@@ -154,7 +165,7 @@ func (s *sink) queue(ctx context.Context, api *awssqs.Client) (*string, error) {
 	if s.config.AccountID != "" {
 		input.QueueOwnerAWSAccountId = &s.config.AccountID
 	}
-	output, err := api.GetQueueUrl(ctx, input)
+	output, err := api.queueURL(ctx, input)
 	if err != nil {
 		return nil, err
 	}
