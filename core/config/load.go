@@ -15,6 +15,7 @@ import (
 type Options struct {
 	Sinks     []sinks.Kind                     // that this binary has
 	Stores    []state.Kind                     // that this binary has
+	Tags      string                           // build tags that say what is left out, such as slim,aws; "" is nothing
 	LookupEnv func(name string) (string, bool) // nil is os.LookupEnv
 }
 

@@ -1,6 +1,9 @@
 package config
 
-import "regexp"
+import (
+	"regexp"
+	"strings"
+)
 
 var index = regexp.MustCompile(`\[[0-9]+\]`)
 
@@ -24,6 +27,17 @@ func notBuiltKeys() map[string]note {
 func notBuilt(path string) (note, bool) {
 	n, known := notBuiltKeys()[index.ReplaceAllString(path, "[]")]
 	return n, known
+}
+
+// without says that this binary does not have it, what it was built as, and more.
+func (o Options) without(more ...string) string {
+	if o.Tags != "" {
+		more = append([]string{"built with tags " + o.Tags}, more...)
+	}
+	if len(more) == 0 {
+		return "is not built into this binary"
+	}
+	return "is not built into this binary (" + strings.Join(more, "; ") + ")"
 }
 
 // sinkNames are the receivers of kubernetes-event-exporter and those announced

@@ -120,7 +120,7 @@ func (l *loader) sink(in place, r *Receiver, found []pair) {
 		l.report(found[0].key, r.Key, Error, inMemoryReason, `use stdout`)
 	case !ok:
 		l.report(found[0].key, r.Key, Error,
-			fmt.Sprintf("receiver %q: %s is not built into this binary (built in: %s)", r.Name, name, l.built()), "")
+			fmt.Sprintf("receiver %q: %s %s", r.Name, name, l.opts.without("built in: "+l.built())), "")
 	default:
 		r.Kind, r.Config = kind, kind.NewConfig()
 		l.decode(value, reflect.ValueOf(r.Config).Elem(), r.Key)

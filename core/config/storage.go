@@ -61,7 +61,7 @@ func (l *loader) storage(n *yaml.Node, path string, usable func(state.Kind) bool
 	}
 	text := "is no kind of store"
 	if slices.Contains(storeNames(), key.Value) {
-		text = "is not built into this binary"
+		text = l.opts.without()
 	}
 	hint := suggest(key.Value, append(slices.Clone(names), storeNames()...))
 	if hint == "" || text != "is no kind of store" {

@@ -137,7 +137,7 @@ func load(ctx context.Context, o Options) (*App, []config.Problem, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	c, problems := config.Load(o.ConfigFile, data, config.Options{Sinks: sinksall.Kinds(), Stores: stateall.Kinds()})
+	c, problems := config.Load(o.ConfigFile, data, config.Options{Sinks: sinksall.Kinds(), Stores: stateall.Kinds(), Tags: buildTags()})
 	for i := range problems {
 		if o.Strict && problems[i].Unknown {
 			problems[i].Severity = config.Error

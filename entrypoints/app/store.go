@@ -91,7 +91,11 @@ func storeByRef(ref string) (config.Checkpoint, error) {
 		}
 		return config.Checkpoint{Kind: kind, Config: c}, nil
 	}
-	return config.Checkpoint{}, usage("--checkpoint %s: want one of %s with what it names, such as file:PATH or configmap:NAMESPACE/NAME", ref, strings.Join(names, ", "))
+	with := ""
+	if tags := buildTags(); tags != "" {
+		with = "this binary was built with tags " + tags + ": "
+	}
+	return config.Checkpoint{}, usage("--checkpoint %s: %swant one of %s with what it names, such as file:PATH or configmap:NAMESPACE/NAME", ref, with, strings.Join(names, ", "))
 }
 
 func (a *App) storeEnv() state.Env {
