@@ -39,6 +39,14 @@ build: ## build bin/packetboat, one static file
 	@echo "building bin/packetboat $(VERSION)"
 	@CGO_ENABLED=0 go build -trimpath -tags '$(TAGS)' -ldflags '$(LDFLAGS)' -o bin/packetboat ./entrypoints/packetboat
 
+.PHONY: dist
+dist: ## build all that a release holds, into dist/
+	@go run ./deploy/dist/cmd/dist -version '$(VERSION)'
+
+.PHONY: image
+image: ## build the image into dist/; PUSH=registry/name:tag IMAGE_TAGS=slim,aws BASE=name@sha256:...
+	@go run ./deploy/dist/cmd/dist -version '$(VERSION)' -push '$(PUSH)' -image-tags '$(IMAGE_TAGS)' -base '$(BASE)' packetboat-image.tar
+
 .PHONY: test
 test: controlplane ## all tests, against a real API server that they start themselves
 	$(if $(RACE),,@echo "no C compiler found: the race detector is off")
