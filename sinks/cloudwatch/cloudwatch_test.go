@@ -2,6 +2,7 @@ package cloudwatch
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -105,10 +106,11 @@ func TestAGroupThatTakesLess(t *testing.T) { sinktest.Splits(t, destination(t), 
 
 func TestConfigSaysWhatIsWrong(t *testing.T) {
 	for config, want := range map[string]string{
-		"{}":                                   "logGroupName: is missing",
-		"{logGroupName: a b}":                  `logGroupName: "a b" is not a name such as /kubernetes/events`,
-		"{logGroupName: a, logStreamName: ''}": "logStreamName: is empty",
-		"{logGroupName: a, logStreamName: 'b:c'}": "line 1, column 34: logStreamName: want at most 512 characters without : and *",
+		"{}": "logGroupName: is missing",
+		"{logGroupName: " + strings.Repeat("a", 513) + "}": fmt.Sprintf("logGroupName: %q is not a name such as /kubernetes/events", strings.Repeat("a", 513)),
+		"{logGroupName: a b}":                              `logGroupName: "a b" is not a name such as /kubernetes/events`,
+		"{logGroupName: a, logStreamName: ''}":             "logStreamName: is empty",
+		"{logGroupName: a, logStreamName: 'b:c'}":          "line 1, column 34: logStreamName: want at most 512 characters without : and *",
 	} {
 		_, err := sinktest.Open(t, Kind, config)
 		assert.EqualError(t, err, want, config)

@@ -27,13 +27,16 @@ func defaults() Config {
 	return Config{LogStreamName: sinks.Template{Text: "packetboat"}, CreateLogStream: true}
 }
 
-var groupName = regexp.MustCompile(`^[\.\-_/#A-Za-z0-9]{1,512}$`)
+var groupName = regexp.MustCompile(`^[\.\-_/#A-Za-z0-9]+$`)
+
+// maxGroupName is not in the expression: its program would be as long, and made at each start.
+const maxGroupName = 512
 
 func (c Config) check() error {
 	switch {
 	case c.LogGroupName == "":
 		return errors.New("logGroupName: is missing")
-	case !groupName.MatchString(c.LogGroupName):
+	case len(c.LogGroupName) > maxGroupName || !groupName.MatchString(c.LogGroupName):
 		return fmt.Errorf("logGroupName: %q is not a name such as /kubernetes/events", c.LogGroupName)
 	case c.LogStreamName.IsZero():
 		return errors.New("logStreamName: is empty")
