@@ -3,6 +3,7 @@ package dist
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -91,7 +92,7 @@ func (b *Builder) command(name string, t target) artefact {
 	}}
 }
 
-func copyFile(to, from string) (err error) {
+func copyFile(to, from string) error {
 	in, err := os.Open(from)
 	if err != nil {
 		return err
@@ -101,11 +102,8 @@ func copyFile(to, from string) (err error) {
 	if err != nil {
 		return err
 	}
-	if _, err := io.Copy(out, in); err != nil {
-		out.Close()
-		return err
-	}
-	return out.Close()
+	_, err = io.Copy(out, in)
+	return errors.Join(err, out.Close())
 }
 
 // run runs a command; its error has what the command said.

@@ -80,7 +80,7 @@ func Names() []string {
 var errNotHere = errors.New("not built")
 
 // Build builds what only names, all without, and writes SHA256SUMS.
-func (b *Builder) Build(ctx context.Context, only ...string) error {
+func (b *Builder) Build(ctx context.Context, only ...string) (err error) {
 	if strings.ContainsAny(b.Version, " \t\n'\"") || b.Version == "" {
 		return fmt.Errorf("build: %q cannot be a version", b.Version)
 	}
@@ -97,7 +97,7 @@ func (b *Builder) Build(ctx context.Context, only ...string) error {
 	if err != nil {
 		return fmt.Errorf("build: %w", err)
 	}
-	defer os.RemoveAll(work)
+	defer func() { err = errors.Join(err, os.RemoveAll(work)) }()
 	b.binaries = binaries{root: b.Root, dir: work, version: b.Version, built: map[target]*binary{}}
 
 	group, ctx := errgroup.WithContext(ctx)

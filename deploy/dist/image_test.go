@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"crypto/x509"
 	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http/httptest"
@@ -172,7 +173,7 @@ func unpack(t *testing.T, from v1.Image, dir string) {
 	var names []string
 	for r := tar.NewReader(files); ; {
 		h, err := r.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		require.NoError(t, err)

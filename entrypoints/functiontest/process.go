@@ -68,6 +68,9 @@ func (p *Process) Thaw() error { return p.cmd.Process.Signal(syscall.SIGCONT) }
 // Terminate asks it to end, as a platform does that shuts down.
 func (p *Process) Terminate() error { return p.cmd.Process.Signal(syscall.SIGTERM) }
 
+// Pid is the process's number.
+func (p *Process) Pid() int { return p.cmd.Process.Pid }
+
 // Log is everything the process has written so far.
 func (p *Process) Log(t *testing.T) string {
 	t.Helper()

@@ -44,7 +44,7 @@ func FirstRequest(ctx context.Context, program string) (s Start, err error) {
 	if err != nil {
 		return s, err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	api, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return s, err
@@ -86,7 +86,7 @@ func first(cmd *exec.Cmd, api net.Listener) (Start, error) {
 	}()
 	defer func() {
 		_ = cmd.Process.Kill()
-		<-ended
+		_ = <-ended // it was killed
 	}()
 	connection, err := api.Accept()
 	if err != nil {

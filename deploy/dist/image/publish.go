@@ -3,6 +3,7 @@ package image
 import (
 	"archive/tar"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -90,12 +91,12 @@ func listOf(list []byte, subject v1.Descriptor) (v1.Image, error) {
 
 // WriteArchive writes an image as an OCI layout in a tar file, which skopeo calls
 // oci-archive.
-func WriteArchive(path string, index v1.ImageIndex, version string, t time.Time) error {
+func WriteArchive(path string, index v1.ImageIndex, version string, t time.Time) (err error) {
 	dir, err := os.MkdirTemp(filepath.Dir(path), ".layout-")
 	if err != nil {
 		return fmt.Errorf("write image: %w", err)
 	}
-	defer os.RemoveAll(dir)
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	to, err := layout.Write(dir, empty.Index)
 	if err != nil {
 		return fmt.Errorf("write image: %w", err)

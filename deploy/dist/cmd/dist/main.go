@@ -19,15 +19,15 @@ import (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := build(ctx); err != nil {
+	if err := build(context.Background()); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
 func build(ctx context.Context) error {
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer stop()
 	b := dist.Builder{Root: ".", Log: os.Stdout}
 	flag.StringVar(&b.Out, "out", "dist", "the folder for what is built")
 	flag.StringVar(&b.Version, "version", "", "that the programs report (default: what git says)")
