@@ -89,6 +89,10 @@ func (b *Builder) Build(ctx context.Context, only ...string) (err error) {
 			return fmt.Errorf("build %s: there is no such thing, there are %s", name, strings.Join(Names(), ", "))
 		}
 	}
+	// Commands run in Root.
+	if b.Out, err = filepath.Abs(b.Out); err != nil {
+		return fmt.Errorf("build: %w", err)
+	}
 	if err := os.MkdirAll(b.Out, 0o755); err != nil {
 		return fmt.Errorf("build: %w", err)
 	}
