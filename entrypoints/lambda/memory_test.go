@@ -19,7 +19,7 @@ import (
 // the binary, which the kernel drops when it needs them, are said and not judged.
 func TestMemoryOfARun(t *testing.T) {
 	const events, most = 2000, 48 << 10 // KiB: twice what was measured
-	p := &platform{binary: functiontest.Build(t), s3: peers.StartS3(t)[0], payload: "{}"}
+	p := &platform{binary: functiontest.Build(t), s3: peers.StartS3(t)[0]}
 	w := functiontest.NewWorld(t, functiontest.Cluster(t), p, "")
 	instance := w.Start(time.Minute)
 	w.Write(1)

@@ -1,6 +1,10 @@
 package image_test
 
 import (
+	"archive/tar"
+	"bytes"
+	"errors"
+	"io"
 	"log/slog"
 	"net/http/httptest"
 	"os"
@@ -36,6 +40,13 @@ func programs(t *testing.T) []image.Program {
 	return []image.Program{{Arch: "amd64", Path: path}, {Arch: "arm64", Path: path}}
 }
 
+func digest(t *testing.T, of interface{ Digest() (v1.Hash, error) }) string {
+	t.Helper()
+	hash, err := of.Digest()
+	require.NoError(t, err)
+	return hash.String()
+}
+
 func registryOf(t *testing.T) (host string) {
 	t.Helper()
 	server := httptest.NewServer(registry.New(registry.Logger(slog.NewLogLogger(slog.DiscardHandler, 0))))
@@ -47,20 +58,20 @@ func registryOf(t *testing.T) (host string) {
 // itself is ours.
 func TestBase(t *testing.T) {
 	var base v1.ImageIndex = empty.Index
+	below := map[string]v1.Image{}
 	for _, arch := range []string{"amd64", "arm64"} {
 		one, err := random.Image(64, 2)
 		require.NoError(t, err)
+		below[arch] = one
 		base = mutate.AppendManifests(base, mutate.IndexAddendum{Add: one, Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: arch}}})
 	}
 	repository := registryOf(t) + "/static"
 	tag, err := name.NewTag(repository + ":nonroot")
 	require.NoError(t, err)
 	require.NoError(t, remote.WriteIndex(tag, base))
-	digest, err := base.Digest()
-	require.NoError(t, err)
 
 	o := options()
-	o.Base, err = image.Pull(t.Context(), repository+"@"+digest.String())
+	o.Base, err = image.Pull(t.Context(), repository+"@"+digest(t, base))
 	require.NoError(t, err)
 	index, err := image.New(o, programs(t)...)
 	require.NoError(t, err)
@@ -73,7 +84,12 @@ func TestBase(t *testing.T) {
 		require.NoError(t, err)
 		layers, err := one.Layers()
 		require.NoError(t, err)
-		assert.Len(t, layers, 3)
+		require.Len(t, layers, 3)
+		want, err := below[arch].Layers()
+		require.NoError(t, err)
+		for i := range want {
+			assert.Equal(t, digest(t, want[i]), digest(t, layers[i]), "layer %d for %s", i, arch)
+		}
 		config, err := one.ConfigFile()
 		require.NoError(t, err)
 		assert.Equal(t, image.User, config.Config.User)
@@ -105,12 +121,18 @@ func TestArchive(t *testing.T) {
 		assert.Len(t, entries, 1)
 		if first == nil {
 			first = text
-			digest, err := index.Digest()
-			require.NoError(t, err)
-			assert.Contains(t, string(text), digest.Hex)
+			assert.Contains(t, string(text), digest(t, index))
 			assert.Contains(t, string(text), `"imageLayoutVersion"`)
 		}
 		assert.Equal(t, first, text)
+	}
+	for r := tar.NewReader(bytes.NewReader(first)); ; {
+		h, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		require.NoError(t, err)
+		assert.True(t, h.ModTime.Equal(options().Time), h.Name)
 	}
 }
 
