@@ -79,14 +79,15 @@ func first(cmd *exec.Cmd, api net.Listener) (Start, error) {
 	if err := cmd.Start(); err != nil {
 		return Start{}, err
 	}
-	ended := make(chan error, 1)
+	ended := make(chan struct{})
 	go func() {
-		ended <- cmd.Wait()
+		defer close(ended)
+		_ = cmd.Wait()  // it is killed, or has said why
 		_ = api.Close() // a program that ends sends nothing
 	}()
 	defer func() {
 		_ = cmd.Process.Kill()
-		_ = <-ended // it was killed
+		<-ended
 	}()
 	connection, err := api.Accept()
 	if err != nil {
