@@ -112,10 +112,10 @@ func (e *eksCloud) token(ctx context.Context) (string, time.Time, error) {
 	if err != nil {
 		return "", time.Time{}, err
 	}
-	loaded.BaseEndpoint = nil // that of the EKS API
 	now := e.now()
 	client := sts.NewPresignClient(sts.NewFromConfig(loaded, func(o *sts.Options) {
-		// The cluster sends the request, and only to a public name of STS, not to a private endpoint of this network.
+		// The cluster sends the request, and only to a public name of STS: neither to a private endpoint of this network
+		// nor to that of the EKS API.
 		o.BaseEndpoint = nil
 		o.APIOptions = append(o.APIOptions,
 			smithyhttp.SetHeaderValue("X-K8s-Aws-Id", e.name), smithyhttp.SetHeaderValue("X-Amz-Expires", "60"))

@@ -9,8 +9,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -24,21 +22,6 @@ import (
 	"github.com/packetboat/packetboat/core/secret"
 	"github.com/packetboat/packetboat/entrypoints/app/cluster"
 )
-
-// withoutClouds keeps the environment of whoever runs the tests out of them.
-func withoutClouds(t *testing.T) {
-	t.Helper()
-	for _, pair := range os.Environ() {
-		name, _, _ := strings.Cut(pair, "=")
-		if strings.HasPrefix(name, "AWS_") || strings.HasPrefix(name, "GOOGLE_") || name == "KUBECONFIG" {
-			t.Setenv(name, "")
-		}
-	}
-	nothing := filepath.Join(t.TempDir(), "none")
-	t.Setenv("AWS_CONFIG_FILE", nothing)
-	t.Setenv("AWS_SHARED_CREDENTIALS_FILE", nothing)
-	t.Setenv("AWS_EC2_METADATA_DISABLED", "true")
-}
 
 func asUser(t *testing.T) {
 	t.Helper()

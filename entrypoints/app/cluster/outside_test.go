@@ -206,7 +206,7 @@ func TestAClusterThatHasMovedIsFoundAgain(t *testing.T) {
 	_, err = ask(t, t.Context(), way)
 	require.Error(t, err)
 	assert.Equal(t, 1, s.finds, "an API server that restarts is not looked for")
-	s.pass(placeDoubt)
+	s.pass(time.Minute)
 	_, err = ask(t, t.Context(), way)
 	require.Error(t, err, "this one finds out")
 	_, err = ask(t, t.Context(), way)
@@ -219,7 +219,7 @@ func TestThePlaceIsAskedForEveryHourAndKeptWhileTheCloudIsAway(t *testing.T) {
 	_, err := ask(t, t.Context(), way)
 	require.NoError(t, err)
 	o := way.Transport.(*outside)
-	s.pass(placeLife)
+	s.pass(time.Hour)
 	s.fails = errors.New("the cloud is away")
 	for range 3 {
 		_, _, err = o.place.get(t.Context(), o.find)

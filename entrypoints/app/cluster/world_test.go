@@ -49,6 +49,21 @@ func runOnce(file string) int {
 	return app.ExitCode(err)
 }
 
+// withoutClouds keeps the environment of whoever runs the tests out of them.
+func withoutClouds(t *testing.T) {
+	t.Helper()
+	for _, pair := range os.Environ() {
+		name, _, _ := strings.Cut(pair, "=")
+		if strings.HasPrefix(name, "AWS_") || strings.HasPrefix(name, "GOOGLE_") || name == "KUBECONFIG" {
+			t.Setenv(name, "")
+		}
+	}
+	nothing := filepath.Join(t.TempDir(), "none")
+	t.Setenv("AWS_CONFIG_FILE", nothing)
+	t.Setenv("AWS_SHARED_CREDENTIALS_FILE", nothing)
+	t.Setenv("AWS_EC2_METADATA_DISABLED", "true")
+}
+
 // world is a cluster that knows tokens of EKS, by the verifier that EKS uses, and
 // of Google, and lets the group of both read events and nothing else.
 type world struct {
