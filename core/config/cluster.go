@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -66,6 +67,18 @@ type GKE struct {
 	Endpoint string `yaml:"endpoint"`
 }
 
+// requiredOf are the keys without which a mapping of this type is not taken, as
+// Facts.Required.
+func requiredOf(t reflect.Type) [][]string {
+	switch t {
+	case reflect.TypeFor[EKS]():
+		return [][]string{{"name"}}
+	case reflect.TypeFor[GKE]():
+		return [][]string{{"project"}, {"location"}, {"name"}}
+	}
+	return nil
+}
+
 func gkeConnects() []string { return []string{"", "dns", "ip", "privateIP"} }
 
 // Certificates are in PEM.
@@ -120,7 +133,7 @@ func (l *loader) checkCluster(in place, c *Cluster) {
 	if c.Server == "" {
 		for key, set := range map[string]bool{"caData": c.CAData != nil, "tokenFile": c.TokenFile != ""} {
 			if set {
-				l.wrong(in, key, "belongs to server, which is missing", "")
+				l.wrong(in, key, "is of use with server only", "")
 			}
 		}
 	}
@@ -173,7 +186,7 @@ func (l *loader) checkEKS(in place, e EKS) {
 		l.wrong(in, "eks.roleARN", "want arn:aws:iam::ACCOUNT:role/NAME", "")
 	}
 	if e.RoleARN == "" && !e.ExternalID.IsZero() {
-		l.wrong(in, "eks.externalID", "belongs to roleARN, which is missing", "")
+		l.wrong(in, "eks.externalID", "is of use with roleARN only", "")
 	}
 	if e.Endpoint != "" {
 		l.checkURL(in, "eks.endpoint", e.Endpoint, "https://eks.eu-central-1.amazonaws.com")

@@ -159,6 +159,10 @@ func (s *schemer) mapping(v reflect.Value, path string) object {
 	}
 	s.withoutField(m, t, path)
 	s.require(m, s.facts.Required[path])
+	if required := requiredOf(t); required != nil {
+		s.require(m, required)
+		m["type"] = []string{"object", "null"} // the mapping itself may be left out
+	}
 	return m
 }
 

@@ -52,7 +52,7 @@ func TestSchemaSeesEachMistake(t *testing.T) {
 		"logLevel: inof", "logFormat: jsno", "throttlePeriod: -1", "metricsNamePrefix: nine", "cacheSize: -1", "cacheSize: '1'",
 		"source: {start: yesterday}", "source: {marker: of}", "source: {eventTTL: 60}", "source: {memory: 1PB}", "source: [a]",
 		"delivery: {concurrency: 0}", "delivery: {batch: {size: -1}}", "delivery: {batch: {size: 1.5}}", "kubeQPS: fast",
-		"omitLookup: perhaps", "namespace: [a]", "namespace: {a: b}", "leaderElection: true", "cluster: {eks: a}", "cluster: {gke: {connect: vpn}}",
+		"omitLookup: perhaps", "namespace: [a]", "namespace: {a: b}", "leaderElection: true", "cluster: {eks: a}", "cluster: {eks: {region: a}}", "cluster: {gke: {name: a}}", "cluster: {gke: {connect: vpn}}",
 		"clusters: [{}]", "enrich: {kinds: pods}", "enrich: {kinds: [Pod, v1/Pod]}",
 		"route: everything", "route: {drop: text}", "route: {match: {labels: [a]}}", "route: {match: {reason: [a]}}",
 		"route: {match: {minCount: many}}", "route: {match: {mincount: many}}", "route: {match: {minCount: 3000000000}}",
