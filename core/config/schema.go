@@ -1,17 +1,12 @@
 package config
 
 import (
-	"encoding"
 	"maps"
 	"reflect"
 	"slices"
 	"strings"
-	"time"
-
-	"go.yaml.in/yaml/v3"
 
 	"github.com/packetboat/packetboat/core/route"
-	"github.com/packetboat/packetboat/sinks"
 )
 
 // Facts are what a schema says that the types do not. A key is named by its
@@ -267,35 +262,4 @@ func (s *schemer) storage(path string) object {
 		s.put(m, logName, object{}, "only logs them: what went to the log cannot be sent again")
 	}
 	return m
-}
-
-// ofType is the schema of a type that reads its own node, nil if t is none.
-func ofType(t reflect.Type) object {
-	switch t {
-	case reflect.TypeFor[yaml.Node](), reflect.TypeFor[sinks.Layout]():
-		return ref("anything")
-	case reflect.TypeFor[sinks.Template](), reflect.TypeFor[route.Pattern](), reflect.TypeFor[route.Receiver]():
-		return ref("text")
-	case reflect.TypeFor[time.Duration]():
-		return ref("duration")
-	case reflect.TypeFor[Bytes]():
-		return ref("bytes")
-	case reflect.TypeFor[ObjectKind]():
-		return ref("objectKind")
-	case reflect.TypeFor[sinks.Start]():
-		return oneOf([]string{"", string(sinks.Oldest), string(sinks.Now)})
-	case reflect.TypeFor[Marker]():
-		return oneOf([]string{string(MarkerAuto), string(MarkerOff)})
-	case reflect.TypeFor[DigestAs]():
-		return oneOf([]string{"", string(DigestAsRun), string(DigestAsGroup)})
-	case reflect.TypeFor[route.Rule]():
-		return nil // the decoder goes by its fields
-	}
-	switch pointer := reflect.PointerTo(t); {
-	case pointer.Implements(reflect.TypeFor[yaml.Unmarshaler]()):
-		return ref("anything")
-	case pointer.Implements(reflect.TypeFor[encoding.TextUnmarshaler]()):
-		return ref("text")
-	}
-	return nil
 }
