@@ -65,8 +65,16 @@ func FromFile(kubeconfig string) (*Client, error) {
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
 // Do sends one request and returns the body of its answer. The answer has the content type of the request where the
-// server can write that, else JSON.
+// server can write that, else JSON. After a write of rights it returns when they are in force.
 func (c *Client) Do(ctx context.Context, method, path, contentType string, body []byte) ([]byte, error) {
+	answer, err := c.send(ctx, method, path, contentType, body)
+	if err == nil && changesRights(method, path) {
+		err = c.rightsInForce(ctx)
+	}
+	return answer, err
+}
+
+func (c *Client) send(ctx context.Context, method, path, contentType string, body []byte) ([]byte, error) {
 	target, err := c.server.Parse(path)
 	if err != nil {
 		return nil, fmt.Errorf("%s %s: %w", method, path, err)
