@@ -1,6 +1,7 @@
 package local_test
 
 import (
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -52,6 +53,32 @@ func TestUsersMayDoNothingUnasked(t *testing.T) {
 		_, err = client.Do(t.Context(), http.MethodGet, "/api/v1/events", kube.JSON, nil)
 		assert.True(t, kube.Is(err, http.StatusForbidden), "%s: %v", user, err)
 		assert.ErrorContains(t, err, string(user))
+	}
+}
+
+// A right is in force when the write of it returns, and so is its end.
+func TestRightsAreInForceOnceWritten(t *testing.T) {
+	cluster := localtest.Start(t, local.Options{})
+	user, err := kube.FromFile(cluster.Kubeconfig(local.Nobody))
+	require.NoError(t, err)
+	const group = "/apis/rbac.authorization.k8s.io/v1/namespaces/default/"
+	binding := map[string]any{
+		"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": map[string]any{"name": "reader"},
+		"roleRef":  map[string]any{"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "reader"},
+		"subjects": []any{map[string]any{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": string(local.Nobody)}},
+	}
+	require.NoError(t, cluster.Client().Apply(t.Context(), group+"rolebindings/reader", binding))
+	for i := range 50 {
+		granted, before := fmt.Sprintf("c%d", i), fmt.Sprintf("c%d", i-1)
+		require.NoError(t, cluster.Client().Apply(t.Context(), group+"roles/reader", map[string]any{
+			"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": map[string]any{"name": "reader"},
+			"rules": []any{map[string]any{"apiGroups": []string{""}, "resources": []string{"configmaps"}, "resourceNames": []string{granted}, "verbs": []string{"get"}}},
+		}))
+		for name, code := range map[string]int{granted: http.StatusNotFound, before: http.StatusForbidden} {
+			var configMap any
+			err := user.Get(t.Context(), "/api/v1/namespaces/default/configmaps/"+name, &configMap)
+			require.True(t, kube.Is(err, code), "%s: want %d: %v", name, code, err)
+		}
 	}
 }
 
