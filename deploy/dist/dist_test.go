@@ -90,9 +90,9 @@ func testStart(t *testing.T, b *Builder) {
 		target        target
 		bytes, allocs int
 	}{
-		{target{commandPackage, "", runtime.GOARCH}, 7_900_000, 51_000},
-		{target{commandPackage, "slim", runtime.GOARCH}, 2_700_000, 22_500},
-		{target{lambdaPackage, "slim,aws", runtime.GOARCH}, 7_000_000, 48_000},
+		{target{commandPackage, "", runtime.GOARCH}, 8_900_000, 57_500},
+		{target{commandPackage, "slim", runtime.GOARCH}, 2_200_000, 18_500},
+		{target{lambdaPackage, "slim,aws", runtime.GOARCH}, 8_000_000, 54_500},
 	} {
 		path, err := b.binaries.path(t.Context(), program.target)
 		require.NoError(t, err)

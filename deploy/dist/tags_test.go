@@ -24,7 +24,7 @@ func packages(t *testing.T, program target) []string {
 func TestTags(t *testing.T) {
 	const ours = "github.com/packetboat/packetboat/"
 	clouds := map[string][]string{
-		"aws": {"sinks/cloudwatch", "sinks/eventbridge", "sinks/firehose", "sinks/kinesis", "sinks/opscenter", "sinks/s3", "sinks/sns", "sinks/sqs", "state/s3"},
+		"aws": {"sinks/awsclient", "sinks/cloudwatch", "sinks/eventbridge", "sinks/firehose", "sinks/kinesis", "sinks/opscenter", "sinks/s3", "sinks/sns", "sinks/sqs", "state/s3"},
 		"gcp": {"sinks/bigquery", "sinks/gcs", "sinks/pubsub", "state/gcs"},
 	}
 	sdks := map[string]string{"aws": "github.com/aws/aws-sdk-go-v2/service/s3", "gcp": "cloud.google.com/go/storage"}
