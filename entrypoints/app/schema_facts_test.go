@@ -18,6 +18,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/packetboat/packetboat/core/config"
 	"github.com/packetboat/packetboat/sinks"
@@ -37,6 +38,18 @@ func TestSchemaFactsAreTrue(t *testing.T) {
 	for _, p := range probes(t) {
 		p.find(&facts)
 	}
+	for _, kind := range stateall.Kinds() {
+		facts.Required["checkpoint."+kind.Name] = requiredOf(t, kind.NewConfig, func(c any) error {
+			_, err := kind.Open(t.Context(), c, state.Env{})
+			return err
+		})
+		if kind.OpenDeadLetters != nil {
+			facts.Required["deadLetter."+kind.Name] = requiredOf(t, kind.NewDeadLetterConfig, func(c any) error {
+				_, err := kind.OpenDeadLetters(t.Context(), c, state.Env{})
+				return err
+			})
+		}
+	}
 	var out bytes.Buffer
 	encoder := json.NewEncoder(&out)
 	encoder.SetEscapeHTML(false)
@@ -55,6 +68,19 @@ func TestSchemaFactsAreTrue(t *testing.T) {
 		assert.Fail(t, "make docs writes schema_facts.json anew", "old: %q\nnew: %q",
 			only(lines(is), lines(want)), only(lines(want), lines(is)))
 	}
+}
+
+// requiredOf are the keys without which a store does not open: it names one at a time.
+func requiredOf(t *testing.T, defaults func() any, open func(any) error) (required [][]string) {
+	t.Helper()
+	config, text := defaults(), ""
+	for err := open(config); err != nil; err = open(config) {
+		key, missing := strings.CutSuffix(err.Error()[strings.LastIndex(err.Error(), ": ")+2:], " is missing")
+		require.True(t, missing, "%v", err)
+		required, text = append(required, []string{key}), text+key+": a\n"
+		require.NoError(t, yaml.Unmarshal([]byte(text), config))
+	}
+	return required
 }
 
 // declarations are the types of the folders with Configs.
