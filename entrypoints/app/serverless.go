@@ -93,6 +93,12 @@ func (f *Function) Invoke(ctx context.Context, payload []byte) (run.Report, erro
 		return run.Report{LeaseHeldBy: &holder}, nil
 	}
 	defer f.busy.Unlock()
+	good := false
+	defer func() {
+		if !good { // an error or a panic: what they keep may be the cause, such as a secret that was rotated
+			f.app, f.outside = nil, nil
+		}
+	}()
 	report, err := f.invoke(ctx, payload)
 	log := f.log
 	if f.app != nil {
@@ -101,12 +107,11 @@ func (f *Function) Invoke(ctx context.Context, payload []byte) (run.Report, erro
 	if err != nil {
 		report.Error = err.Error()
 		log.ErrorContext(ctx, "run failed, what is owed is kept for the next one", "error", err, "report", report)
-		if !errors.Is(err, ErrPayload) {
-			f.app, f.outside = nil, nil // what they keep may be the cause: a secret that was rotated
-		}
+		good = errors.Is(err, ErrPayload)
 		return report, err
 	}
 	log.InfoContext(ctx, "run ended", "report", report)
+	good = true
 	return report, nil
 }
 
@@ -119,6 +124,17 @@ func (f *Function) invoke(ctx context.Context, payload []byte) (run.Report, erro
 	if err != nil {
 		return run.Report{}, err
 	}
+	// Between two runs SIGTERM ends the process at once, as it would without us.
+	stop, restore := signal.NotifyContext(ctx, syscall.SIGTERM)
+	defer restore()
+	// That the caller is gone must not cut off what is being delivered: that is Stop's.
+	ctx = context.WithoutCancel(ctx)
+	spare := margin(time.Until(end))
+	if !end.IsZero() {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, end.Add(-spare/2))
+		defer cancel()
+	}
 	if err := f.open(ctx); err != nil {
 		return run.Report{}, err
 	}
@@ -129,18 +145,9 @@ func (f *Function) invoke(ctx context.Context, payload []byte) (run.Report, erro
 		return run.Report{}, wrongPayload("clusters: %w", err)
 	}
 	defer func() { _ = f.app.Close(ctx) }()
-	// Between two runs SIGTERM ends the process at once, as it would without us.
-	ctx, restore := signal.NotifyContext(ctx, syscall.SIGTERM)
-	defer restore()
-	o := RunOptions{Stop: ctx.Done(), Grace: closeTime, Receivers: said.receivers, Clusters: said.clusters, DryRun: said.dryRun}
-	// That the caller is gone must not cut off what is being delivered: that is Stop's.
-	ctx = context.WithoutCancel(ctx)
+	o := RunOptions{Stop: stop.Done(), Grace: closeTime, Receivers: said.receivers, Clusters: said.clusters, DryRun: said.dryRun}
 	if !end.IsZero() {
-		left := time.Until(end)
-		o.Deadline = max(left-margin(left), time.Nanosecond)
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithDeadline(ctx, end.Add(-margin(left)/2))
-		defer cancel()
+		o.Deadline = max(time.Until(end)-spare, time.Nanosecond)
 	}
 	return f.app.Run(ctx, o)
 }
