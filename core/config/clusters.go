@@ -20,11 +20,15 @@ type NamedCluster struct {
 	// Checkpoint is its own; default the one of the file, with -NAME in its name.
 	Checkpoint *Checkpoint `yaml:"-"`
 
+	Key      string         `yaml:"-"` // such as clusters[0]
 	Position sinks.Position `yaml:"-"` // of its name
 }
 
 // clusterName fits into a label, the name of a file, an object and a ConfigMap.
 var clusterName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?$`)
+
+// shardName ends as the name of a shard's checkpoint does, which it would be taken for.
+var shardName = regexp.MustCompile(`(^|-)shard-[0-9]+-of-[0-9]+$`)
 
 func (l *loader) clusters(top place, nodes []yaml.Node) {
 	named := map[string]NamedCluster{}
@@ -39,6 +43,8 @@ func (l *loader) clusters(top place, nodes []yaml.Node) {
 		switch {
 		case !clusterName.MatchString(c.Name):
 			l.wrong(in, "name", "is missing or no name: want at most 63 of a-z, 0-9, . and -, such as prod-eu-1", "")
+		case shardName.MatchString(c.Name):
+			l.wrong(in, "name", "ends like a shard, -shard-0-of-4: its checkpoint could be that of one", "")
 		case taken:
 			l.wrong(in, "name", fmt.Sprintf("is already used at line %d", first.Position.Line), "")
 		case c.Checkpoint == nil && l.config.Checkpoint == nil:
@@ -64,7 +70,7 @@ func (l *loader) clusters(top place, nodes []yaml.Node) {
 }
 
 func (l *loader) cluster(in place) NamedCluster {
-	c := NamedCluster{Position: at(in.node)}
+	c := NamedCluster{Key: in.path, Position: at(in.node)}
 	own := &yaml.Node{Kind: yaml.MappingNode, Line: in.node.Line, Column: in.node.Column}
 	for i := 0; i < len(in.node.Content); i += 2 {
 		key, value := in.node.Content[i], in.node.Content[i+1]

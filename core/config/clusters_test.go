@@ -35,6 +35,7 @@ func TestWrongClusters(t *testing.T) {
 			"want at most 63 of a-z, 0-9, . and -, such as prod-eu-1",
 		"checkpoint: {file: {path: c}}\nclusters: [{name: a/b}]":                  "config.yaml:2:19: clusters[0].name: is missing or no name: want at most 63 of a-z, 0-9, . and -, such as prod-eu-1",
 		"checkpoint: {file: {path: c}}\nclusters: [{name: a}, {name: a}]":         "config.yaml:2:30: clusters[1].name: is already used at line 2",
+		"checkpoint: {file: {path: c}}\nclusters: [{name: a-shard-0-of-4}]":       "config.yaml:2:19: clusters[0].name: ends like a shard, -shard-0-of-4: its checkpoint could be that of one",
 		"checkpoint: {file: {path: c}}\nclusters: [a]":                            "config.yaml:2:12: clusters[0]: want a mapping with a name and a cluster, got a text",
 		"checkpoint: {file: {path: c}}\nclusters: [{name: a}]\nclusterName: b":    "config.yaml:3:14: clusterName: is for a single cluster: those of clusters have their names, remove it",
 		"checkpoint: {file: {path: c}}\nclusters: [{name: a}]\nclustersAtOnce: 0": "config.yaml:3:17: clustersAtOnce: must be 1 or more",

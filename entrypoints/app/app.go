@@ -122,7 +122,7 @@ func New(ctx context.Context, o Options) (*App, error) {
 	}
 	a.Warnings = slices.Concat(problems, config.Lint(a.Config))
 	a.Log = newLogger(o.Stderr, logFormat(o, a.Config), a.Config.Level())
-	if err := a.choose(); err != nil {
+	if err := a.choose(ctx); err != nil {
 		return nil, err
 	}
 	return a, nil
@@ -143,7 +143,7 @@ func load(ctx context.Context, o Options) (*App, []config.Problem, error) {
 			problems[i].Severity = config.Error
 		}
 	}
-	b := &basis{content: data, asked: o.outside.now(), values: map[int]secret.String{}}
+	b := &basis{content: data, asked: o.outside.now(), values: map[string]secret.String{}}
 	return &App{Options: o, Config: c, basis: b}, problems, nil
 }
 

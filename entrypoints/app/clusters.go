@@ -13,12 +13,13 @@ import (
 
 	"github.com/packetboat/packetboat/core/config"
 	"github.com/packetboat/packetboat/core/run"
+	"github.com/packetboat/packetboat/core/secret"
 	"github.com/packetboat/packetboat/core/source"
 )
 
 // choose keeps those of the configuration's clusters that the caller wants, and
 // makes an App of each. One alone is as if the configuration had no other.
-func (a *App) choose() error {
+func (a *App) choose(ctx context.Context) error {
 	known, names := a.Config.Clusters, a.Clusters
 	if a.ClusterIndex != "" {
 		i, err := strconv.Atoi(a.ClusterIndex)
@@ -32,6 +33,9 @@ func (a *App) choose() error {
 	}
 	if len(known) == 0 {
 		return nil
+	}
+	if err := a.checkCheckpoints(ctx); err != nil {
+		return err
 	}
 	a.named = known
 	chosen := slices.Clone(known)
@@ -47,12 +51,21 @@ func (a *App) choose() error {
 	}
 	atOnce := min(a.Config.ClustersAtOnce, len(chosen))
 	for _, c := range chosen {
+		one := configOf(a.Config, c, atOnce)
+		one.References = without(one.References, func(key string) bool { return !isBelow(key, c.Key) })
 		a.clusters = append(a.clusters, &App{
-			Options: a.Options, Config: configOf(a.Config, c, atOnce), Warnings: a.Warnings,
-			Log: a.Log.With("cluster", c.Name), basis: a.basis, shard: a.shard, share: atOnce,
+			Options: a.Options, Config: one, Warnings: a.Warnings, Log: a.Log.With("cluster", c.Name),
+			basis: &basis{values: map[string]secret.String{}}, shard: a.shard, share: atOnce,
 		})
 	}
+	shared := *a.Config
+	shared.References = without(shared.References, func(key string) bool { return isBelow(key, "clusters") })
+	a.Config = &shared
 	return nil
+}
+
+func without(all []config.Reference, these func(key string) bool) []config.Reference {
+	return slices.DeleteFunc(slices.Clone(all), func(r config.Reference) bool { return these(r.Key) })
 }
 
 func knows(known []config.NamedCluster, names []string) error {
@@ -92,10 +105,11 @@ func namesOf(clusters []config.NamedCluster) string {
 const leastMemory = 4 << 20
 
 // configOf is the configuration as if it had one cluster, which shares the memory
-// with those that are read at the same time.
+// with those that are read at the same time. The secrets of the others are none of its.
 func configOf(all *config.Config, c config.NamedCluster, atOnce int) *config.Config {
 	one := *all
 	one.Clusters, one.Cluster, one.ClusterName = nil, c.Cluster, c.Name
+	one.References = without(all.References, func(key string) bool { return isBelow(key, "clusters") && !isBelow(key, c.Key) })
 	one.Source.Memory = max(cmp.Or(all.Source.Memory, source.DefaultMemory)/config.Bytes(atOnce), leastMemory)
 	if one.Checkpoint = c.Checkpoint; c.Checkpoint == nil {
 		beside := *all.Checkpoint
@@ -115,25 +129,29 @@ func (a *App) single() error {
 
 // checkCheckpoints finds two clusters with one checkpoint: they would hold each
 // other up, and take each other's cursors for their own where the UID of
-// kube-system may not be read.
+// kube-system may not be read. It looks at all of them, because the others may be
+// read by other processes, and asks nobody.
 func (a *App) checkCheckpoints(ctx context.Context) error {
 	owner := map[string]string{}
 	var problems []config.Problem
-	for _, one := range a.clusters {
-		store, err := one.Store(ctx)
-		if err != nil {
-			continue // its run says what is wrong with it
-		}
+	for _, c := range a.Config.Clusters {
+		one := App{Options: Options{ConfigFile: a.ConfigFile, Namespace: a.Namespace}, Config: configOf(a.Config, c, 1)}
+		at := one.Config.Checkpoint.Position
+		problem := config.Problem{File: a.ConfigFile, Line: at.Line, Column: at.Column, Key: "checkpoint", Severity: config.Error}
+		store, err := one.openStore(ctx)
 		name := fmt.Sprint(store)
-		if other, taken := owner[name]; taken {
-			at := one.Config.Checkpoint.Position
-			problems = append(problems, config.Problem{
-				File: a.ConfigFile, Line: at.Line, Column: at.Column, Key: "checkpoint", Severity: config.Error,
-				Text: fmt.Sprintf("cluster %s: %s is the checkpoint of cluster %s already", one.Config.ClusterName, name, other),
-				Hint: "each cluster has one of its own",
-			})
+		other, taken := owner[name]
+		switch {
+		case err != nil:
+			problem.Text = fmt.Sprintf("cluster %s: %v", c.Name, err)
+			problems = append(problems, problem)
+			continue
+		case taken:
+			problem.Text = fmt.Sprintf("cluster %s: %s is the checkpoint of cluster %s already", c.Name, name, other)
+			problem.Hint = "each cluster has one of its own"
+			problems = append(problems, problem)
 		}
-		owner[name] = one.Config.ClusterName
+		owner[name] = c.Name
 	}
 	if len(problems) > 0 {
 		return &ConfigError{problems}
@@ -146,7 +164,7 @@ func (a *App) checkCheckpoints(ctx context.Context) error {
 // share is for those after it.
 func (a *App) runClusters(ctx context.Context, o RunOptions) (run.Report, error) {
 	began := time.Now()
-	if err := a.checkCheckpoints(ctx); err != nil {
+	if err := a.resolve(ctx); err != nil { // the receivers' secrets are everybody's
 		return run.Report{}, err
 	}
 	o.Progress = nil // it is of one run
@@ -178,8 +196,22 @@ func (a *App) runClusters(ctx context.Context, o RunOptions) (run.Report, error)
 		}
 		named[one.Config.ClusterName] = reports[i]
 	}
-	err := errors.Join(errs...)
+	err := together(errs)
 	return run.Together(named, time.Since(began), err), err
+}
+
+// clusterErrors are those of the clusters of one run.
+type clusterErrors []error
+
+func (e clusterErrors) Error() string   { return errors.Join(e...).Error() }
+func (e clusterErrors) Unwrap() []error { return e }
+
+// together is nil if all of them are.
+func together(errs []error) error {
+	if errs = slices.DeleteFunc(errs, func(err error) bool { return err == nil }); len(errs) == 0 {
+		return nil
+	}
+	return clusterErrors(errs)
 }
 
 // shareOf is how long the next run may take when so many still wait, as many at

@@ -2,6 +2,7 @@ package app
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/packetboat/packetboat/entrypoints/app/cluster"
 	"github.com/packetboat/packetboat/state"
@@ -23,10 +24,13 @@ func ExitCode(err error) int {
 	var (
 		configErr *ConfigError
 		usageErr  *UsageError
+		several   clusterErrors
 	)
 	switch {
 	case err == nil:
 		return ExitDone
+	case errors.As(err, &several) && slices.ContainsFunc(several, func(err error) bool { return ExitCode(err) == ExitOwed }):
+		return ExitOwed // another attempt may help one of them, whatever the others want
 	case errors.As(err, &configErr), errors.As(err, &usageErr), errors.Is(err, state.ErrUnreadable),
 		errors.Is(err, state.ErrMisconfigured), errors.Is(err, cluster.ErrMisconfigured):
 		return ExitUsage

@@ -25,6 +25,9 @@ type outside struct {
 	now     func() time.Time
 }
 
+// onTheWall is the time without the monotonic clock, which stands still while a function is frozen.
+func onTheWall() time.Time { return time.Now().Round(0) }
+
 // configName is where the environment says the configuration is, "" if it does not.
 func configName() (string, error) {
 	name, inline := os.Getenv(EnvConfig), os.Getenv(EnvInline)
@@ -56,7 +59,7 @@ func (o Options) located() (Options, error) {
 	if err != nil {
 		return o, usage("%w", err)
 	}
-	o.outside = &outside{config: source, secrets: secrets.New(secrets.Options{}), now: time.Now}
+	o.outside = &outside{config: source, secrets: secrets.New(secrets.Options{}), now: onTheWall}
 	return o, nil
 }
 

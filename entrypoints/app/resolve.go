@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -22,9 +23,9 @@ import (
 type basis struct {
 	content []byte // of the configuration
 
-	mu     sync.Mutex            // guards what follows: watch looks while a watch is opened
-	asked  time.Time             // when content and values were last known to be true
-	values map[int]secret.String // of Config.References, those that are resolved
+	mu     sync.Mutex               // guards what follows: watch looks while a watch is opened
+	asked  time.Time                // when content and values were last known to be true
+	values map[string]secret.String // by Key, of Config.References, those that are resolved
 }
 
 // resolve fetches the secrets below these keys of the configuration, all if none
@@ -34,31 +35,28 @@ func (a *App) resolve(ctx context.Context, keys ...string) error {
 	b := a.basis
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	var wanted []config.Reference
-	var places []int
-	for i, ref := range a.Config.References {
-		if _, known := b.values[i]; !known && isBelow(ref.Key, keys) {
-			wanted, places = append(wanted, ref), append(places, i)
-		}
-	}
+	wanted := without(a.Config.References, func(key string) bool {
+		_, known := b.values[key]
+		return known || len(keys) > 0 && !isBelow(key, keys...)
+	})
 	values, err := a.fetch(ctx, wanted)
 	if err != nil {
 		return a.explainSecrets(err)
 	}
 	for i, value := range values {
 		wanted[i].Set(value.Reveal())
-		b.values[places[i]] = value
+		b.values[wanted[i].Key] = value
 	}
 	return nil
 }
 
-func isBelow(key string, keys []string) bool {
+func isBelow(key string, keys ...string) bool {
 	for _, k := range keys {
 		if strings.HasPrefix(key, k+".") || strings.HasPrefix(key, k+"[") {
 			return true
 		}
 	}
-	return len(keys) == 0
+	return false
 }
 
 func (a *App) fetch(ctx context.Context, wanted []config.Reference) ([]secret.String, error) {
@@ -88,6 +86,8 @@ func (s *secretsCluster) client(home bool) (rest.Interface, error) {
 	switch {
 	case errors.Is(err, rest.ErrNotInCluster) && home:
 		return nil, errors.New("below cluster: it is a Secret of the cluster that packetboat runs in, and it runs in none")
+	case errors.Is(err, rest.ErrNotInCluster) && (s.app.share > 0 || len(s.app.clusters) > 0):
+		return nil, errors.New("with several clusters it is a Secret of the one that packetboat runs in, and it runs in none")
 	case errors.Is(err, rest.ErrNotInCluster):
 		made, err = cluster.New(s.app.clusterConfig())
 	}
@@ -155,7 +155,8 @@ func (a *App) outdated(ctx context.Context, now bool) bool {
 	b := a.basis
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if !now && a.outside.now().Sub(b.asked) < a.Config.Secrets.TTL {
+	// A clock that was set back says nothing about how long ago it was.
+	if age := a.outside.now().Sub(b.asked); !now && 0 <= age && age < a.Config.Secrets.TTL {
 		return false
 	}
 	b.asked = a.outside.now()
@@ -167,19 +168,22 @@ func (a *App) outdated(ctx context.Context, now bool) bool {
 	if err != nil || !bytes.Equal(content, b.content) {
 		return true
 	}
-	var known []config.Reference
-	var before []secret.String
-	for i, ref := range a.Config.References {
-		if value, ok := b.values[i]; ok {
-			known, before = append(known, ref), append(before, value)
-		}
-	}
+	return a.rotated(ctx) || slices.ContainsFunc(a.clusters, func(one *App) bool { return one.rotated(ctx) })
+}
+
+// rotated reports whether a secret is not what it was.
+func (a *App) rotated(ctx context.Context) bool {
+	before := a.basis.values
+	known := without(a.Config.References, func(key string) bool {
+		_, ok := before[key]
+		return !ok
+	})
 	values, err := a.fetch(ctx, known)
 	if err != nil {
 		return ExitCode(a.explainSecrets(err)) == ExitUsage
 	}
 	for i := range values {
-		if values[i].Reveal() != before[i].Reveal() {
+		if values[i].Reveal() != before[known[i].Key].Reveal() {
 			return true
 		}
 	}

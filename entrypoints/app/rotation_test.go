@@ -50,7 +50,7 @@ func password(t *testing.T, f *Function) string {
 	t.Helper()
 	require.NoError(t, f.open(t.Context()))
 	require.NoError(t, f.app.resolve(t.Context()))
-	return f.app.basis.values[0].Reveal()
+	return f.app.basis.values["receivers[0].webhook.password"].Reveal()
 }
 
 const oneSecret = `

@@ -24,8 +24,16 @@ const maxBytes = 1 << 20
 func placeOf(r config.Reference) place {
 	return place{
 		scheme: r.Secret.Scheme, name: r.Secret.Name,
-		home: r.Secret.Scheme == secret.KubernetesKey && strings.HasPrefix(r.Key, "cluster."),
+		home: r.Secret.Scheme == secret.KubernetesKey && isWayToCluster(r.Key),
 	}
+}
+
+// isWayToCluster is true below cluster, and below that of one of several.
+func isWayToCluster(key string) bool {
+	if list, below, ok := strings.Cut(key, "]."); ok && strings.HasPrefix(list, "clusters[") {
+		key = below
+	}
+	return strings.HasPrefix(key, "cluster.")
 }
 
 func readFile(path string) (document, error) {

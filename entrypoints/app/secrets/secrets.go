@@ -59,7 +59,8 @@ type entry struct {
 // New makes an empty Cache.
 func New(o Options) *Cache {
 	if o.Now == nil {
-		o.Now = time.Now
+		// Without the monotonic clock, which stands still while a function is frozen.
+		o.Now = func() time.Time { return time.Now().Round(0) }
 	}
 	return &Cache{options: o, kept: map[place]entry{}}
 }
@@ -154,7 +155,7 @@ func (c *Cache) get(ctx context.Context, at place, r Request) (document, error) 
 	c.mu.Lock()
 	known, ok := c.kept[at]
 	c.mu.Unlock()
-	if ok && c.options.Now().Sub(known.at) < r.TTL {
+	if age := c.options.Now().Sub(known.at); ok && 0 <= age && age < r.TTL {
 		return known.document, nil
 	}
 	document, err := c.fetch(ctx, at, r)
