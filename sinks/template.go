@@ -4,8 +4,12 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/packetboat/packetboat/core/event"
+	"github.com/packetboat/packetboat/core/secret"
 )
 
 // Template is a Go template in a Config, with its place in the configuration
@@ -38,6 +42,32 @@ func (t *Template) UnmarshalYAML(node *yaml.Node) error {
 	}
 	*t = Template{Text: node.Value, Position: Position{node.Line, node.Column}}
 	return nil
+}
+
+// SecretTemplate is a Template, or in its place a secret, which is used as it is:
+// whatever is in a token is no action of a template.
+type SecretTemplate struct {
+	Template
+	Secret secret.String // absent where there is a Template
+}
+
+// IsZero reports whether neither was given.
+func (t SecretTemplate) IsZero() bool { return t.Template.IsZero() && t.Secret.IsZero() }
+
+// Constant is the text that is the same for every event, if it is.
+func (t SecretTemplate) Constant() (text string, ok bool) {
+	if !t.Secret.IsZero() {
+		return t.Secret.Reveal(), true
+	}
+	return t.Text, !strings.Contains(t.Text, "{{")
+}
+
+// Compile is Compiler.Template for it.
+func (t SecretTemplate) Compile(c Compiler) (func(ev *event.Event) (string, error), error) {
+	if t.Secret.IsZero() {
+		return c.Template(t.Template)
+	}
+	return func(*event.Event) (string, error) { return t.Secret.Reveal(), nil }, nil
 }
 
 // Layout is the shape of a payload: any YAML value, in which every text is a

@@ -13,6 +13,7 @@ import (
 
 	"github.com/packetboat/packetboat/core/route"
 	"github.com/packetboat/packetboat/core/secret"
+	"github.com/packetboat/packetboat/sinks"
 )
 
 // decoder puts nodes into Go values by their yaml tags, as the YAML library
@@ -46,6 +47,9 @@ func (d *decoder) decode(n *yaml.Node, out reflect.Value, path string) {
 	case *route.Rule:
 		// Its own UnmarshalYAML would stop at the first problem and not see unknown keys.
 		d.decodeStruct(n, out, path)
+		return
+	case *sinks.SecretTemplate:
+		d.secretTemplate(n, own, path)
 		return
 	case yaml.Unmarshaler:
 		d.fail(n, path, own.UnmarshalYAML(n))

@@ -17,7 +17,7 @@ type Secrets struct {
 }
 
 // Reference is a secret that the configuration only names: as the whole value of
-// a key whose type is secret.String.
+// a key whose type is secret.String or sinks.SecretTemplate.
 type Reference struct {
 	Secret   secret.Reference
 	Key      string // such as receivers[0].slack.token
@@ -50,6 +50,19 @@ func (d *decoder) secret(n *yaml.Node, out *secret.String, path string) {
 	var set func(string)
 	*out, set = secret.Later(standIn)
 	d.references = append(d.references, Reference{Secret: *ref, Key: path, Position: at(n), Set: set})
+}
+
+// secretTemplate takes a reference to a secret, else a template.
+func (d *decoder) secretTemplate(n *yaml.Node, out *sinks.SecretTemplate, path string) {
+	ref, plain, err := secret.Parse(n.Value)
+	if ref != nil || err != nil {
+		out.Position = at(n)
+		d.secret(n, &out.Secret, path)
+		return
+	}
+	if d.fail(n, path, out.UnmarshalYAML(n)); n.Kind == yaml.ScalarNode {
+		out.Text = plain.Reveal() // without what is before one that only looks like a reference
+	}
 }
 
 // kubeconfig takes a reference to the content of a kubeconfig out of the key that

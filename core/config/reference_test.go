@@ -17,6 +17,7 @@ type safe struct {
 	Token   secret.String            `yaml:"token"`
 	Headers map[string]secret.String `yaml:"headers"`
 	Hosts   []secret.String          `yaml:"hosts"`
+	Text    sinks.SecretTemplate     `yaml:"text"`
 	Inner   *struct {
 		Password secret.String `yaml:"password"`
 	} `yaml:"inner"`
@@ -46,7 +47,9 @@ receivers:
     inner: {password: *t}
 - {name: b, safe: {token: "${REF}", hosts: "k8s:a/b#c"}}
 - {name: c, safe: {token: "literal:${REF}"}}
-- {name: d, safe: {token: "${TOKEN}"}}
+- {name: d, safe: {token: "${TOKEN}", text: "{{ .Name }}"}}
+- {name: e, safe: {text: ssm:/text}}
+- {name: f, safe: {text: "literal:ssm:{{ .Name }}"}}
 route: {match: [{receiver: a}]}
 `), withSecrets())
 	require.Empty(t, problems)
@@ -67,6 +70,7 @@ route: {match: [{receiver: a}]}
 		{"awssm:prod/slack#token", "receivers[0].safe.inner.password", 7, 12},
 		{"awssm:prod/slack#token", "receivers[1].safe.token", 11, 27},
 		{"k8s:a/b#c", "receivers[1].safe.hosts", 11, 44},
+		{"ssm:/text", "receivers[4].safe.text", 14, 26},
 	}, all)
 
 	for _, r := range c.References {
@@ -85,9 +89,12 @@ route: {match: [{receiver: a}]}
 		"value of metrics.pushgateway.url":          c.Metrics.Pushgateway.URL,
 		"awssm:prod/slack#token":                    c.Receivers[2].Config.(*safe).Token,
 		"xoxb-1":                                    c.Receivers[3].Config.(*safe).Token,
+		"value of receivers[4].safe.text":           c.Receivers[4].Config.(*safe).Text.Secret,
 	} {
 		assert.Equal(t, want, got.Reveal())
 	}
+	assert.Equal(t, "{{ .Name }}", c.Receivers[3].Config.(*safe).Text.Text)
+	assert.Equal(t, "ssm:{{ .Name }}", c.Receivers[5].Config.(*safe).Text.Text)
 }
 
 // Load asks nobody: also a file that is named is not opened.

@@ -160,7 +160,7 @@ func ofType(t reflect.Type) object {
 	switch t {
 	case reflect.TypeFor[yaml.Node](), reflect.TypeFor[sinks.Layout]():
 		return ref("anything")
-	case reflect.TypeFor[sinks.Template](), reflect.TypeFor[route.Pattern](), reflect.TypeFor[route.Receiver]():
+	case reflect.TypeFor[sinks.Template](), reflect.TypeFor[sinks.SecretTemplate](), reflect.TypeFor[route.Pattern](), reflect.TypeFor[route.Receiver]():
 		return ref("text")
 	case reflect.TypeFor[time.Duration]():
 		return ref("duration")

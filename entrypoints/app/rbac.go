@@ -13,6 +13,7 @@ import (
 
 	"github.com/packetboat/packetboat/core/config"
 	"github.com/packetboat/packetboat/core/metrics"
+	"github.com/packetboat/packetboat/core/source"
 )
 
 // Modes of RBACOptions.
@@ -26,6 +27,7 @@ type RBACOptions struct {
 	Mode                 string   // ModeRun or ModeWatch
 	ServiceAccount       string   // its name; its namespace is Options.Namespace
 	CreateServiceAccount bool     // print the ServiceAccount too
+	Shards               int      // how many parts the cluster is delivered in, each by a process of its own; 0 and 1 are none
 	Kinds                []string // look-ups of these kinds instead of the configuration's; nil is the configuration's
 }
 
@@ -40,17 +42,21 @@ func RBAC(ctx context.Context, o Options, r RBACOptions) (manifest []byte, warni
 	if err != nil {
 		return nil, nil, err
 	}
+	if err := a.single(); err != nil {
+		return nil, nil, err
+	}
 	a.Log = slog.New(slog.DiscardHandler)
 	m := &rights{RBACOptions: r, namespace: cmp.Or(a.namespace(), metav1.NamespaceDefault), rules: map[string][]rule{}}
 	if a.namespace() == "" {
 		m.warn("no --namespace is given: this is for a ServiceAccount in namespace %s", m.namespace)
 	}
+	m.configuration(a.ConfigFile)
 	m.read(a.Config)
 	if err := m.remember(ctx, a); err != nil {
 		return nil, nil, err
 	}
 	if e := a.Config.LeaderElection; r.Mode == ModeWatch && e.Enabled {
-		m.lease(cmp.Or(e.Namespace, m.namespace), e.ID)
+		m.lease(cmp.Or(e.Namespace, m.namespace), a)
 	}
 	if err := m.lookUp(ctx, a); err != nil {
 		return nil, nil, err
@@ -69,6 +75,9 @@ func (r RBACOptions) check(namespace string) error {
 	}
 	if why := validation.IsDNS1123Subdomain(r.ServiceAccount); len(why) > 0 {
 		return usage("--service-account %s: %s", r.ServiceAccount, why[0])
+	}
+	if r.Shards < 0 || r.Shards > source.MaxShards {
+		return usage("--shards %d: want at most %d", r.Shards, source.MaxShards)
 	}
 	for _, kind := range r.Kinds {
 		if err := new(config.ObjectKind).UnmarshalText([]byte(kind)); err != nil {
@@ -110,6 +119,26 @@ func (m *rights) warn(format string, args ...any) {
 	m.warnings = append(m.warnings, fmt.Sprintf(format, args...))
 }
 
+// configuration is for one that is read out of a ConfigMap.
+func (m *rights) configuration(place string) {
+	object, _, _ := strings.Cut(place, "#")
+	if namespace, name, ok := configMapOf(object); ok {
+		m.grant(namespace, rule{why: "the configuration", resources: []string{"configmaps"}, names: []string{name}, verbs: []string{"get"}})
+	}
+}
+
+// parts are the shards that run, each with a checkpoint, a marker and a leader of its own.
+func (m *rights) parts() []source.Shard {
+	parts := []source.Shard{{}}
+	if m.Shards > 1 {
+		parts = make([]source.Shard, m.Shards)
+		for i := range parts {
+			parts[i] = source.Shard{Index: i, Of: m.Shards}
+		}
+	}
+	return parts
+}
+
 // read is for what core/source asks: events of core/v1, and who the cluster is.
 func (m *rights) read(c *config.Config) {
 	read := namespacesRead(c)
@@ -146,47 +175,66 @@ func namespacesRead(c *config.Config) []string {
 	return slices.Compact(read)
 }
 
-// remember is for the checkpoint and for the marker, which is named after it.
+// remember is for the checkpoints and for the markers, which are named after them.
 func (m *rights) remember(ctx context.Context, a *App) error {
 	if m.Mode == ModeWatch && a.Checkpoint == "" && a.Config.Checkpoint == nil {
 		a.Checkpoint = a.checkpointOfWatch()
 	}
-	store, err := a.Store(ctx)
-	if err != nil {
-		return err
+	parts := m.parts()
+	checkpoints := parts
+	if len(parts) > 1 {
+		// That of the whole says how it is split.
+		checkpoints = append([]source.Shard{{}}, parts...)
+		m.warn("another number of shards begins with a look at the checkpoints of this one: give the rights of both until all have run")
 	}
-	if namespace, name, ok := configMapOf(fmt.Sprint(store)); ok {
-		m.before = append(m.before, before{
-			version: "v1", kind: "ConfigMap", namespace: namespace, name: name,
-			why: "the checkpoint, empty before the first run; to apply this again leaves it as it is, to replace it does not",
+	kept, marked := map[string][]string{}, map[string][]string{} // names by namespace
+	for _, shard := range checkpoints {
+		store, err := a.shardStore(ctx, shard)
+		if err != nil {
+			return err
+		}
+		if namespace, name, ok := configMapOf(fmt.Sprint(store)); ok {
+			m.before = append(m.before, before{
+				version: "v1", kind: "ConfigMap", namespace: namespace, name: name,
+				why: "the checkpoint, empty before the first run; to apply this again leaves it as it is, to replace it does not",
+			})
+			kept[namespace] = append(kept[namespace], name)
+		}
+		if marker := a.marker(store); marker != nil && slices.Contains(parts, shard) {
+			marked[marker.Namespace] = append(marked[marker.Namespace], marker.Name)
+		}
+	}
+	for namespace, names := range kept {
+		m.grant(namespace, rule{why: "the checkpoint", resources: []string{"configmaps"}, names: names, verbs: []string{"get", "patch"}})
+	}
+	for namespace, names := range marked {
+		m.grant(namespace, rule{
+			why:       "the marker, one event that says how far the last run has read",
+			resources: []string{"events"}, names: names, verbs: []string{"get", "patch"},
 		})
 		m.grant(namespace, rule{
-			why: "the checkpoint", resources: []string{"configmaps"}, names: []string{name}, verbs: []string{"get", "patch"},
-		})
-	}
-	if marker := a.marker(store); marker != nil {
-		m.grant(marker.Namespace, rule{
-			why:       "the marker, one event that says how far the last run has read",
-			resources: []string{"events"}, names: []string{marker.Name}, verbs: []string{"get", "patch"},
-		})
-		m.grant(marker.Namespace, rule{
 			why:       "the marker again, which expires as all events do; create cannot be limited to a name",
 			resources: []string{"events"}, verbs: []string{"create"},
 		})
-		m.warn("create on events in namespace %s cannot be limited to the marker; source.marker: off does without", marker.Namespace)
+		m.warn("create on events in namespace %s cannot be limited to the marker; source.marker: off does without", namespace)
 	}
 	return nil
 }
 
 // lease is for the leader election.
-func (m *rights) lease(namespace, name string) {
-	m.before = append(m.before, before{
-		version: "coordination.k8s.io/v1", kind: "Lease", namespace: namespace, name: name,
-		why: "says which replica is at work",
-	})
+func (m *rights) lease(namespace string, a *App) {
+	var names []string
+	for _, shard := range m.parts() {
+		name := a.leaseName(shard)
+		names = append(names, name)
+		m.before = append(m.before, before{
+			version: "coordination.k8s.io/v1", kind: "Lease", namespace: namespace, name: name,
+			why: "says which replica is at work",
+		})
+	}
 	m.grant(namespace, rule{
 		why: "the leader election", group: "coordination.k8s.io", resources: []string{"leases"},
-		names: []string{name}, verbs: []string{"get", "update"},
+		names: names, verbs: []string{"get", "update"},
 	})
 }
 

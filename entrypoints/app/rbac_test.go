@@ -103,6 +103,7 @@ func rbacFlags(t *testing.T, file string) (app.Options, app.RBACOptions) {
 	flags.StringVar(&r.ServiceAccount, "service-account", "packetboat", "")
 	flags.BoolVar(&r.CreateServiceAccount, "create-service-account", true, "")
 	flags.StringVar(&r.Mode, "mode", app.ModeRun, "")
+	flags.IntVar(&r.Shards, "shards", 0, "")
 	flags.StringSliceVar(&r.Kinds, "kinds", nil, "")
 	require.NoError(t, flags.Parse(strings.Fields(line)))
 	return o, r

@@ -25,6 +25,7 @@ type places struct {
 	aws, google, kubernetes string // the values that they give
 	asked                   int
 	url, kubeconfig, dir    string
+	configMap               string // configmaps/config in namespace boats
 }
 
 // startPlaces names them in the environment.
@@ -86,6 +87,8 @@ func (p *places) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		encode(map[string]any{"payload": map[string]any{"data": []byte(p.google)}})
 	case strings.HasPrefix(r.URL.Path, "/api/v1/namespaces/boats/secrets/"):
 		encode(map[string]any{"kind": "Secret", "apiVersion": "v1", "data": map[string]any{"token": []byte(p.kubernetes)}})
+	case r.URL.Path == "/api/v1/namespaces/boats/configmaps/config":
+		encode(map[string]any{"kind": "ConfigMap", "apiVersion": "v1", "data": map[string]any{"config.yaml": p.configMap}})
 	default: // a receiver, which refuses and repeats what it was sent
 		w.WriteHeader(http.StatusUnauthorized)
 		body, _ := io.ReadAll(r.Body)
@@ -97,7 +100,7 @@ func (p *places) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // everyPlace has a receiver for each.
 const everyPlace = `
 logLevel: trace
-route: {match: [{receiver: file}, {receiver: variable}, {receiver: aws}, {receiver: ssm}, {receiver: google}, {receiver: kubernetes}, {receiver: url}]}
+route: {match: [{receiver: file}, {receiver: variable}, {receiver: aws}, {receiver: ssm}, {receiver: google}, {receiver: kubernetes}, {receiver: url}, {receiver: header}]}
 receivers:
 - {name: file, webhook: {username: u, password: "file:@DIR@/token", endpoint: @URL@/a}}
 - {name: variable, webhook: {username: u, password: "${TOKEN}", endpoint: @URL@/b}}
@@ -106,6 +109,7 @@ receivers:
 - {name: google, webhook: {username: u, password: "gcpsm:projects/my-1/secrets/slack/versions/latest", endpoint: @URL@/e}}
 - {name: kubernetes, webhook: {username: u, password: "k8s:boats/slack#token", endpoint: @URL@/f}}
 - {name: url, teams: {endpoint: "file:@DIR@/url"}}
+- {name: header, webhook: {endpoint: "file:@DIR@/url", headers: {X-Api-Key: "ssm:/prod/slack", X-Kind: "{{ .Kind }}"}}}
 delivery: {retry: {budget: 10ms}}
 `
 
@@ -152,7 +156,7 @@ func TestNoSecretIsEverPrinted(t *testing.T) {
 
 	report, err := a.Run(t.Context(), RunOptions{})
 	require.Error(t, err, "all receivers refuse")
-	assert.Len(t, report.Receivers, 7)
+	assert.Len(t, report.Receivers, 8)
 	show(report, err)
 	require.NoError(t, report.WriteText(&out))
 	values := map[string]bool{}
@@ -218,7 +222,7 @@ func TestOnlyWhatIsNeededIsFetched(t *testing.T) {
 	assert.Zero(t, p.calls())
 	assert.Empty(t, a.basis.values)
 	require.NoError(t, a.resolve(t.Context(), "receivers"))
-	assert.Len(t, a.basis.values, 6)
+	assert.Len(t, a.basis.values, 8)
 }
 
 // Each takes an address as a secret, and looks at it when it is opened.
@@ -230,7 +234,7 @@ func TestAConfigurationWithReferencesIsCheckedWithoutThem(t *testing.T) {
 		"teams: {endpoint: REF}", "splunk: {url: REF, token: REF}", "loki: {url: REF, password: REF, username: u}", "logstash: {url: REF}",
 		"logstash: {url: REF, username: u, password: REF}", "otlp: {endpoint: REF, headers: {a: REF}}", "otlp: {endpoint: REF, protocol: grpc}",
 		"elasticsearch: {hosts: [REF], index: i, apiKey: REF}", "opensearch: {hosts: [REF], index: i, username: u, password: REF}",
-		"webhook: {endpoint: 'http://a', proxy: REF}", "opsgenie: {apiKey: REF}", "jsm: {apiKey: REF}", "pagerduty: {routing_key: REF}",
+		"webhook: {endpoint: REF, headers: {a: REF}, proxy: REF}", "teams: {endpoint: REF, headers: {a: REF}}", "loki: {url: REF, headers: {a: REF}}", "opsgenie: {apiKey: REF}", "jsm: {apiKey: REF}", "pagerduty: {routing_key: REF}",
 		"redis: {addresses: ['a:1'], key: s, password: REF}", "nats: {servers: ['nats://a'], subject: s, token: REF}",
 		"kafka: {brokers: ['a:1'], topic: t, sasl: {username: u, password: REF}}",
 		"email: {host: h, from: a@b.c, to: [a@b.c], username: u, password: REF}",
@@ -266,4 +270,27 @@ func TestTheExamplesOfTheReadmeAreGood(t *testing.T) {
 		require.NoError(t, err)
 		assert.Empty(t, problems)
 	}
+}
+
+func TestRightsAreFoundWithoutAskingAnybody(t *testing.T) {
+	p := startPlaces(t)
+	t.Setenv("KUBERNETES_SERVICE_HOST", "")
+	configured := "omitLookup: true\ncheckpoint: {s3: {bucket: boats, key: k, accessKeyID: 'ssm:/a', secretAccessKey: 'k8s:a/b#c'}}\n" + simple
+	o := p.options(t, configured, io.Discard)
+	o.Checkpoint = ""
+	r := RBACOptions{Mode: ModeRun, ServiceAccount: "boat"}
+	_, _, err := RBAC(t.Context(), o, r)
+	require.NoError(t, err)
+	assert.Zero(t, p.calls())
+
+	// A configuration in a ConfigMap is to be read, and nothing else there.
+	p.configMap = configured
+	o.ConfigFile, o.outside = "configmap:boats/config#config.yaml", nil
+	manifest, _, err := RBAC(t.Context(), o, r)
+	require.NoError(t, err)
+	assert.Contains(t, string(manifest), `  # the configuration
+  - apiGroups: [""]
+    resources: [configmaps]
+    resourceNames: [config]
+    verbs: [get]`)
 }

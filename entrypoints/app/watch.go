@@ -13,6 +13,7 @@ import (
 
 	"github.com/packetboat/packetboat/core/metrics"
 	"github.com/packetboat/packetboat/core/run"
+	"github.com/packetboat/packetboat/core/source"
 	"github.com/packetboat/packetboat/entrypoints/app/leader"
 	"github.com/packetboat/packetboat/state"
 )
@@ -118,17 +119,17 @@ func (k *watcher) elect(ctx context.Context) error {
 	}
 	k.stands("standby", "waiting for the leadership")
 	return leader.Run(ctx, leader.Options{
-		Config: config, Namespace: e.Namespace, Name: k.app.leaseName(), LeaseDuration: e.LeaseDuration, RenewDeadline: e.RenewDeadline,
+		Config: config, Namespace: e.Namespace, Name: k.app.leaseName(k.app.shard), LeaseDuration: e.LeaseDuration, RenewDeadline: e.RenewDeadline,
 		RetryPeriod: e.RetryPeriod, Stop: k.Stop, OnChange: k.leads, Log: k.app.Log,
 	}, k.follow)
 }
 
 // leaseName: the replicas of each shard have a leader of their own.
-func (a *App) leaseName() string {
-	if a.shard.Whole() {
+func (a *App) leaseName(shard source.Shard) string {
+	if shard.Whole() {
 		return a.Config.LeaderElection.ID
 	}
-	return fmt.Sprintf("%s-shard-%d-of-%d", a.Config.LeaderElection.ID, a.shard.Index, a.shard.Of)
+	return fmt.Sprintf("%s-shard-%d-of-%d", a.Config.LeaderElection.ID, shard.Index, shard.Of)
 }
 
 // leads notes who is the leader.

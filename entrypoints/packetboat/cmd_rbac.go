@@ -17,7 +17,8 @@ func (c *command) rbacCommand() *cobra.Command {
 			"beforehand, because create cannot be limited to a name: the checkpoint's ConfigMap and the leader\n" +
 			"election's Lease. It asks no cluster. What cannot be narrowed or known is said on standard error.\n\n" +
 			"Objects that events are about are looked up where the configuration can see their labels. There is\n" +
-			"no rule for every kind: without enrich.kinds or --kinds the kinds are pods, nodes and workloads.",
+			"no rule for every kind: without enrich.kinds or --kinds the kinds are pods, nodes and workloads.\n\n" +
+			"A configuration that is named as configmap:NAMESPACE/NAME is to be read by packetboat, and gets a rule too.",
 		Example: "  packetboat rbac --config config.yaml --namespace monitoring | kubectl apply -f -\n" +
 			"  packetboat rbac --config config.yaml --namespace monitoring --mode watch --kinds Pod,Node",
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -39,6 +40,8 @@ func (c *command) rbacCommand() *cobra.Command {
 	flags.StringVar(&o.ServiceAccount, "service-account", "packetboat", "name of its ServiceAccount")
 	flags.BoolVar(&o.CreateServiceAccount, "create-service-account", true, "print the ServiceAccount too")
 	flags.StringVar(&o.Mode, "mode", app.ModeRun, "run or watch")
+	flags.IntVar(&o.Shards, "shards", 0, "for this many processes with --shard i/n, each with a checkpoint of its own")
+	flags.StringSliceVar(&c.options.Clusters, "cluster-name", nil, "which of the configuration's clusters")
 	flags.StringSliceVar(&o.Kinds, "kinds", nil, "look up these kinds, KIND or GROUP/KIND, instead of enrich.kinds; empty for none")
 	return cmd
 }

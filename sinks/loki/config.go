@@ -26,7 +26,7 @@ type Config struct {
 	// Tenant is sent as X-Scope-OrgID.
 	Tenant sinks.Template `yaml:"tenant"`
 	// Headers are added to every request; their values are rendered for each event.
-	Headers map[string]sinks.Template `yaml:"headers"`
+	Headers map[string]sinks.SecretTemplate `yaml:"headers"`
 	// Username and Password are basic authentication.
 	Username string        `yaml:"username"`
 	Password secret.String `yaml:"password"`

@@ -58,13 +58,16 @@ func open(_ context.Context, c Config, env sinks.Env) (sinks.Sink, error) {
 	if s.url, err = c.address(); err != nil {
 		return nil, err
 	}
-	if s.streamLabels, err = compile("streamLabels", c.StreamLabels, env.Compiler); err != nil {
+	if s.streamLabels, err = compile("streamLabels", c.StreamLabels, env.Compiler.Template); err != nil {
 		return nil, err
 	}
-	if s.metadata, err = compile("structuredMetadata", c.StructuredMetadata, env.Compiler); err != nil {
+	if s.metadata, err = compile("structuredMetadata", c.StructuredMetadata, env.Compiler.Template); err != nil {
 		return nil, err
 	}
-	if s.headers, err = compile("headers", c.Headers, env.Compiler); err != nil {
+	header := func(t sinks.SecretTemplate) (func(*event.Event) (string, error), error) {
+		return t.Compile(env.Compiler)
+	}
+	if s.headers, err = compile("headers", c.Headers, header); err != nil {
 		return nil, err
 	}
 	if !c.Tenant.IsZero() {

@@ -21,10 +21,10 @@ const tenantHeader = "X-Scope-Orgid" // as http.CanonicalHeaderKey writes X-Scop
 // templates are rendered for each event.
 type templates map[string]func(*event.Event) (string, error)
 
-func compile(key string, texts map[string]sinks.Template, compiler sinks.Compiler) (templates, error) {
+func compile[T any](key string, texts map[string]T, one func(T) (func(*event.Event) (string, error), error)) (templates, error) {
 	out := templates{}
 	for _, name := range slices.Sorted(maps.Keys(texts)) {
-		render, err := compiler.Template(texts[name])
+		render, err := one(texts[name])
 		if err != nil {
 			return nil, fmt.Errorf("%s: %s: %w", key, name, err)
 		}

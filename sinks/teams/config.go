@@ -23,7 +23,7 @@ type Config struct {
 	// Format is that of the body: auto goes by the host of the endpoint.
 	Format format `yaml:"format"`
 	// Headers are sent too. Their values are rendered for each event.
-	Headers map[string]sinks.Template `yaml:"headers"`
+	Headers map[string]sinks.SecretTemplate `yaml:"headers"`
 	// Card replaces the card of an event: an Adaptive Card of the user's own, in
 	// which every text is a template. For workflows only.
 	Card sinks.Layout `yaml:"card"`

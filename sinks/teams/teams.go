@@ -53,7 +53,7 @@ func open(_ context.Context, c Config, env sinks.Env) (sinks.Sink, error) {
 	}
 	var err error
 	for _, name := range slices.Sorted(maps.Keys(c.Headers)) {
-		if s.headers[http.CanonicalHeaderKey(name)], err = env.Compiler.Template(c.Headers[name]); err != nil {
+		if s.headers[http.CanonicalHeaderKey(name)], err = c.Headers[name].Compile(env.Compiler); err != nil {
 			return nil, fmt.Errorf("headers: %s: %w", name, err)
 		}
 	}

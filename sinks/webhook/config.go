@@ -18,12 +18,12 @@ import (
 // Config is what stands below webhook: in a receiver.
 type Config struct {
 	// Endpoint is the http or https address to send to, rendered for each event.
-	Endpoint sinks.Template `yaml:"endpoint"`
+	Endpoint sinks.SecretTemplate `yaml:"endpoint"`
 	// Method is POST or PUT.
 	Method string `yaml:"method"`
 	// Headers replace what is sent otherwise, Content-Type, User-Agent and Host
 	// included. Their values are rendered for each event.
-	Headers map[string]sinks.Template `yaml:"headers"`
+	Headers map[string]sinks.SecretTemplate `yaml:"headers"`
 	// Username and Password are basic authentication.
 	Username string        `yaml:"username"`
 	Password secret.String `yaml:"password"`
@@ -64,8 +64,8 @@ func (c Config) check() error {
 	if c.Endpoint.IsZero() {
 		return errors.New("endpoint: is missing")
 	}
-	if c.endpointIsConstant() {
-		if _, err := httppost.ParseURL(strings.TrimSpace(c.Endpoint.Text)); err != nil {
+	if text, constant := c.Endpoint.Constant(); constant {
+		if _, err := httppost.ParseURL(strings.TrimSpace(text)); err != nil {
 			return c.Endpoint.Position.Errorf("endpoint: %w", err)
 		}
 	}
@@ -77,8 +77,6 @@ func (c Config) check() error {
 	}
 	return c.Batch.check()
 }
-
-func (c Config) endpointIsConstant() bool { return !strings.Contains(c.Endpoint.Text, "{{") }
 
 func (c Config) checkHeaders() error {
 	seen := map[string]string{}

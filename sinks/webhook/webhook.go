@@ -43,11 +43,11 @@ func open(_ context.Context, c Config, env sinks.Env) (sinks.Sink, error) {
 	}
 	s := &sink{config: c, headers: map[string]func(*event.Event) (string, error){}}
 	var err error
-	if s.endpoint, err = env.Compiler.Template(c.Endpoint); err != nil {
+	if s.endpoint, err = c.Endpoint.Compile(env.Compiler); err != nil {
 		return nil, fmt.Errorf("endpoint: %w", err)
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Headers)) {
-		if s.headers[http.CanonicalHeaderKey(name)], err = env.Compiler.Template(c.Headers[name]); err != nil {
+		if s.headers[http.CanonicalHeaderKey(name)], err = c.Headers[name].Compile(env.Compiler); err != nil {
 			return nil, fmt.Errorf("headers: %s: %w", name, err)
 		}
 	}
