@@ -175,3 +175,51 @@ func TestWhereTheConfigurationIs(t *testing.T) {
 		assert.Equal(t, test.want, a.Config.File)
 	}
 }
+
+// A configuration that does not come is given up in time to answer.
+func TestTheTimeOfAnInvocationBoundsTheConfigurationToo(t *testing.T) {
+	end := make(chan struct{})
+	silent := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-end }))
+	t.Cleanup(silent.Close)
+	t.Cleanup(func() { close(end) })
+	t.Setenv("STORAGE_EMULATOR_HOST", silent.URL)
+	t.Setenv(EnvConfig, "gs://boats/config.yaml")
+	_, err := NewFunction(FunctionOptions{Stderr: io.Discard}).Invoke(t.Context(), []byte(`{"deadline": "100ms"}`))
+	require.EqualError(t, err, "read configuration gs://boats/config.yaml: context deadline exceeded")
+	assert.Equal(t, ExitOwed, ExitCode(err))
+}
+
+// bomb is a log that panics once.
+type bomb struct{ gone bool }
+
+func (b *bomb) Write(p []byte) (int, error) {
+	if !b.gone {
+		b.gone = true
+		panic("boom")
+	}
+	return len(p), nil
+}
+
+func TestAPanicLeavesNothingToTheNextInvocation(t *testing.T) {
+	t.Setenv(EnvInline, simple)
+	f := NewFunction(FunctionOptions{Stderr: &bomb{}})
+	f.Warm()
+	require.NotNil(t, f.app)
+	assert.Panics(t, func() { _, _ = f.Invoke(t.Context(), nil) })
+	assert.Nil(t, f.app)
+	_, err := f.Invoke(t.Context(), nil)
+	require.ErrorContains(t, err, "no checkpoint named")
+}
+
+// A frozen process wakes up with a monotonic clock that has stood still, and a
+// clock that was set back says nothing about how long ago anything was.
+func TestAClockThatWasSetBackMakesAWarmFunctionAskAgain(t *testing.T) {
+	p := startPlaces(t)
+	t.Setenv(EnvInline, oneSecret)
+	f, clock := warm(t, p)
+	password(t, f)
+	clock.move(-time.Hour)
+	password(t, f)
+	assert.Equal(t, 2, p.calls())
+	assert.NotContains(t, onTheWall().String(), "m=", "it has no monotonic part")
+}
