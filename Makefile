@@ -21,6 +21,8 @@ unexport KUBECONFIG
 RACE := $(shell if command -v "$$(go env CC)" >/dev/null 2>&1; then echo -race; fi)
 TEST := go test $(RACE) -timeout 30m
 
+IMAGE := go run ./deploy/dist/cmd/dist -version '$(VERSION)' -push '$(PUSH)' -image-tags '$(IMAGE_TAGS)' -base '$(BASE)'
+
 LOCAL := go run ./deploy/local/cmd/local
 UP_FLAGS := $(if $(EVENT_TTL),--event-ttl $(EVENT_TTL)) $(if $(COMPACTION_INTERVAL),--compaction-interval $(COMPACTION_INTERVAL))
 
@@ -28,7 +30,7 @@ UP_FLAGS := $(if $(EVENT_TTL),--event-ttl $(EVENT_TTL)) $(if $(COMPACTION_INTERV
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: run
 run: build ## the demo: a cluster on this machine, its events, two runs; with KUBECONFIG=FILE, your cluster, read only
@@ -40,12 +42,16 @@ build: ## build bin/packetboat, one static file
 	@CGO_ENABLED=0 go build -trimpath -tags '$(TAGS)' -ldflags '$(LDFLAGS)' -o bin/packetboat ./entrypoints/packetboat
 
 .PHONY: dist
-dist: ## build all that a release holds, into dist/
-	@go run ./deploy/dist/cmd/dist -version '$(VERSION)'
+dist: ## build all that a release holds, into dist/, or FILES="packetboat-linux-arm64 ..." of it
+	@go run ./deploy/dist/cmd/dist -version '$(VERSION)' $(FILES)
 
 .PHONY: image
-image: ## build the image into dist/; PUSH=registry/name:tag IMAGE_TAGS=slim,aws BASE=name@sha256:...
-	@go run ./deploy/dist/cmd/dist -version '$(VERSION)' -push '$(PUSH)' -image-tags '$(IMAGE_TAGS)' -base '$(BASE)' packetboat-image.tar
+image: ## build the command's image into dist/; PUSH=registry/name:tag IMAGE_TAGS=slim,aws BASE=name@sha256:...
+	@$(IMAGE) packetboat-image.tar
+
+.PHONY: function-image
+function-image: ## the same for the Cloud Function's server, for Cloud Run
+	@$(IMAGE) packetboat-function-image.tar
 
 .PHONY: test
 test: controlplane ## all tests, against a real API server that they start themselves

@@ -14,8 +14,9 @@ import (
 )
 
 const (
-	commandPackage = "./entrypoints/packetboat"
-	lambdaPackage  = "./entrypoints/lambda"
+	commandPackage  = "./entrypoints/packetboat"
+	lambdaPackage   = "./entrypoints/lambda"
+	functionPackage = "./entrypoints/cloudfunction/cmd"
 )
 
 // target is a program, as it is built.

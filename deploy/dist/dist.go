@@ -32,9 +32,9 @@ type Builder struct {
 	Time     time.Time // of the commit; of every file in an archive
 	Log      io.Writer // a line for each thing that is done
 
-	ImageTags string // of the program in the image: slim,aws and the like
+	ImageTags string // of the programs in the images: slim,aws and the like
 	Base      string // an image named by digest, below the program's own layer; "" is the base of package image
-	Push      string // where the image is published, "" is nowhere
+	Push      string // where the one image that is built is published, "" is nowhere
 
 	binaries binaries
 	saying   sync.Mutex
@@ -64,7 +64,8 @@ func (b *Builder) artefacts() []artefact {
 			b.lambda("packetboat-lambda-"+arch+".zip", target{lambdaPackage, "", arch}),
 			b.lambda("packetboat-lambda-aws-"+arch+".zip", target{lambdaPackage, "slim,aws", arch}))
 	}
-	return append(all, artefact{"packetboat-image.tar", b.image}, artefact{"packetboat-function.zip", b.function})
+	return append(all, b.image("packetboat", commandPackage), b.image("packetboat-function", functionPackage),
+		artefact{"packetboat-function.zip", b.function})
 }
 
 // Names are the files that a release holds, beside the lists of parts and SHA256SUMS.
@@ -88,6 +89,9 @@ func (b *Builder) Build(ctx context.Context, only ...string) (err error) {
 		if !slices.Contains(Names(), name) {
 			return fmt.Errorf("build %s: there is no such thing, there are %s", name, strings.Join(Names(), ", "))
 		}
+	}
+	if b.Push != "" && (len(only) != 1 || !strings.HasSuffix(only[0], "-image.tar")) {
+		return errors.New("build: to publish an image, name it and nothing else: packetboat-image.tar or packetboat-function-image.tar")
 	}
 	// Commands run in Root.
 	if b.Out, err = filepath.Abs(b.Out); err != nil {

@@ -36,6 +36,7 @@ func TestRelease(t *testing.T) {
 	b := builder(t, root)
 	t.Run("what it costs to start", func(t *testing.T) { testStart(t, b) })
 	t.Run("image", func(t *testing.T) { testImage(t, b) })
+	t.Run("function's image", func(t *testing.T) { testFunctionImage(t, b) })
 	t.Run("sizes", func(t *testing.T) { testSizes(t, b) })
 	t.Run("two directories", testTwoDirectories)
 }
@@ -157,6 +158,9 @@ func TestWhatCannotBeBuilt(t *testing.T) {
 	require.ErrorContains(t, b.Build(t.Context(), "packetboat.exe"), "build packetboat.exe: there is no such thing, there are packetboat-linux-amd64, ")
 	b.Version = "v1 -X main.evil=1"
 	require.ErrorContains(t, b.Build(t.Context()), "cannot be a version")
+	b = builder(t, root)
+	b.Push = "registry.example.com/packetboat:v1.2.3"
+	require.ErrorContains(t, b.Build(t.Context()), "to publish an image, name it and nothing else")
 	b = builder(t, t.TempDir()) // no module
 	b.Out = filepath.Join(b.Out, "dist")
 	require.ErrorContains(t, b.Build(t.Context(), "packetboat-linux-amd64"), "build packetboat-linux-amd64: go build: ")

@@ -3,6 +3,7 @@ package dist
 import (
 	"archive/tar"
 	"crypto/x509"
+	"debug/buildinfo"
 	"encoding/json"
 	"errors"
 	"io"
@@ -35,11 +36,11 @@ func testImage(t *testing.T, b *Builder) {
 	defer server.Close()
 	repository := strings.TrimPrefix(server.URL, "http://") + "/packetboat"
 
-	c, err := b.assemble(t.Context(), runtime.GOARCH)
+	c, err := b.assemble(t.Context(), "packetboat", commandPackage, runtime.GOARCH)
 	require.NoError(t, err)
 	digest, err := image.Push(t.Context(), repository+":v1.2.3", c.index, c.parts)
 	require.NoError(t, err)
-	again, err := b.assemble(t.Context(), runtime.GOARCH)
+	again, err := b.assemble(t.Context(), "packetboat", commandPackage, runtime.GOARCH)
 	require.NoError(t, err)
 	same, err := again.index.Digest()
 	require.NoError(t, err)
@@ -56,6 +57,25 @@ func testImage(t *testing.T, b *Builder) {
 	testConfig(t, pulled)
 	testReferrer(t, pulled, ref, c.parts[runtime.GOARCH])
 	testFiles(t, pulled)
+}
+
+// testFunctionImage: Cloud Run starts the function's server, not the command.
+func testFunctionImage(t *testing.T, b *Builder) {
+	c, err := b.assemble(t.Context(), "packetboat-function", functionPackage, runtime.GOARCH)
+	require.NoError(t, err)
+	manifest, err := c.index.IndexManifest()
+	require.NoError(t, err)
+	require.Len(t, manifest.Manifests, 1)
+	made, err := c.index.Image(manifest.Manifests[0].Digest)
+	require.NoError(t, err)
+	config, err := made.ConfigFile()
+	require.NoError(t, err)
+	require.Equal(t, []string{"/packetboat-function"}, config.Config.Entrypoint)
+	dir := t.TempDir()
+	unpack(t, made, dir)
+	built, err := buildinfo.ReadFile(filepath.Join(dir, "packetboat-function"))
+	require.NoError(t, err)
+	assert.Equal(t, "github.com/packetboat/packetboat/entrypoints/cloudfunction/cmd", built.Path)
 }
 
 func testConfig(t *testing.T, pulled v1.Image) {

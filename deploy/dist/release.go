@@ -21,14 +21,21 @@ type contents struct {
 	parts map[string][]byte
 }
 
-// image writes the image, and beside it what is in it.
-func (b *Builder) image(ctx context.Context, path string) error {
-	c, err := b.assemble(ctx, arches...)
+// image writes the image of a program as NAME-image.tar, and beside it what is in
+// it.
+func (b *Builder) image(name, program string) artefact {
+	return artefact{name + "-image.tar", func(ctx context.Context, path string) error {
+		return b.writeImage(ctx, path, name, program)
+	}}
+}
+
+func (b *Builder) writeImage(ctx context.Context, path, name, program string) error {
+	c, err := b.assemble(ctx, name, program, arches...)
 	if err != nil {
 		return err
 	}
 	for arch, list := range c.parts {
-		if err := os.WriteFile(filepath.Join(b.Out, "packetboat-image-"+arch+".spdx.json"), list, 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(b.Out, name+"-image-"+arch+".spdx.json"), list, 0o644); err != nil {
 			return err
 		}
 	}
@@ -46,14 +53,14 @@ func (b *Builder) image(ctx context.Context, path string) error {
 	return nil
 }
 
-// assemble makes the image.
-func (b *Builder) assemble(ctx context.Context, arches ...string) (contents, error) {
+// assemble makes the image of a program.
+func (b *Builder) assemble(ctx context.Context, name, program string, arches ...string) (contents, error) {
 	go1, err := b.toolchain(ctx)
 	if err != nil {
 		return contents{}, err
 	}
 	o := image.Options{
-		Name: "packetboat", Version: b.Version, Revision: b.Revision, Time: b.Time,
+		Name: name, Version: b.Version, Revision: b.Revision, Time: b.Time,
 		ZoneInfo: filepath.Join(go1.GOROOT, "lib/time/zoneinfo.zip"),
 	}
 	with, err := b.baseParts(ctx, go1)
@@ -68,12 +75,12 @@ func (b *Builder) assemble(ctx context.Context, arches ...string) (contents, err
 	c := contents{parts: map[string][]byte{}}
 	var programs []image.Program
 	for _, arch := range arches {
-		binary, err := b.binaries.path(ctx, target{commandPackage, b.ImageTags, arch})
+		binary, err := b.binaries.path(ctx, target{program, b.ImageTags, arch})
 		if err != nil {
 			return contents{}, err
 		}
 		programs = append(programs, image.Program{Arch: arch, Path: binary})
-		if c.parts[arch], err = sbom.Of(binary, sbom.Options{Name: "packetboat", Version: b.Version, Time: b.Time, With: with}); err != nil {
+		if c.parts[arch], err = sbom.Of(binary, sbom.Options{Name: name, Version: b.Version, Time: b.Time, With: with}); err != nil {
 			return contents{}, err
 		}
 	}

@@ -31,9 +31,9 @@ func build(ctx context.Context) error {
 	b := dist.Builder{Root: ".", Log: os.Stdout}
 	flag.StringVar(&b.Out, "out", "dist", "the folder for what is built")
 	flag.StringVar(&b.Version, "version", "", "that the programs report (default: what git says)")
-	flag.StringVar(&b.Base, "base", "", "an image below the program's own layer, NAME@sha256:... (default: made here)")
-	flag.StringVar(&b.ImageTags, "image-tags", "", "what is in the image: slim; slim,aws; slim,gcp (default: everything)")
-	flag.StringVar(&b.Push, "push", "", "publish the image as REGISTRY/NAME:TAG")
+	flag.StringVar(&b.Base, "base", "", "an image below a program's own layer, NAME@sha256:... (default: made here)")
+	flag.StringVar(&b.ImageTags, "image-tags", "", "what is in an image: slim; slim,aws; slim,gcp (default: everything)")
+	flag.StringVar(&b.Push, "push", "", "publish the one image that is built as REGISTRY/NAME:TAG")
 	flag.Usage = func() {
 		fmt.Fprintf(os.Stderr, "dist [flags] [FILE...]\n\nBuilds these files, all without:\n  %s\n\n", strings.Join(dist.Names(), "\n  "))
 		flag.PrintDefaults()

@@ -16,7 +16,7 @@ provider "aws" {
 }
 
 variable "package" {
-  description = "The zip file with bootstrap, as entrypoints/lambda/README.md builds it."
+  description = "The zip file that make dist FILES=packetboat-lambda-arm64.zip makes."
   type        = string
 }
 
