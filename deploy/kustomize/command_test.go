@@ -8,6 +8,7 @@ import (
 
 // TestCommand holds the tests that run the command, so that it is built once.
 func TestCommand(t *testing.T) {
+	t.Parallel()
 	binary := proving.Build(t)
 	for name, test := range map[string]func(*testing.T, string){
 		"CronJob":                        testCronJob,
@@ -18,6 +19,9 @@ func TestCommand(t *testing.T) {
 		"every right of a run is needed": testEveryRight,
 		"the Lease's rights are needed":  testLeaseRights,
 	} {
-		t.Run(name, func(t *testing.T) { test(t, binary) })
+		t.Run(name, func(t *testing.T) {
+			t.Parallel() // they wait for controllers most of the time
+			test(t, binary)
+		})
 	}
 }

@@ -46,6 +46,7 @@ func ours(t *testing.T, w world, overlay, config string, secret map[string]strin
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "kustomization.yaml"), []byte(text), 0o600))
 	objects := render(t, dir)
 	w.apply(t, objects...)
+	w.settles(t, namespace, within(rightsOf(t, objects), namespace))
 	return objects
 }
 

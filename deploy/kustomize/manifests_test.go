@@ -1,7 +1,6 @@
 package kustomize_test
 
 import (
-	"bytes"
 	"encoding/base64"
 	"net/http"
 	"os"
@@ -13,7 +12,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/packetboat/packetboat/deploy/local"
 	"github.com/packetboat/packetboat/deploy/local/kube"
 	"github.com/packetboat/packetboat/entrypoints/app"
 )
@@ -74,33 +72,23 @@ func TestRightsAreThoseOfTheConfiguration(t *testing.T) {
 	}
 }
 
-const kubeconfig = `apiVersion: v1
-kind: Config
-clusters: [{name: c, cluster: {server: "https://cluster.example"}}]
-users: [{name: u, user: {token: t}}]
-contexts: [{name: c, context: {cluster: c, user: u}}]
-current-context: c
-`
-
-// TestConfigurationsAreGood as packetboat check sees them, in a pod that has what
-// is mounted.
+// TestConfigurationsAreGood as packetboat check sees them, with the kubeconfigs
+// of a fleet in their place.
 func TestConfigurationsAreGood(t *testing.T) {
-	mounted := t.TempDir()
-	for _, name := range []string{"cluster-0", "cluster-1"} {
-		require.NoError(t, os.WriteFile(filepath.Join(mounted, name), []byte(kubeconfig), 0o600))
-	}
 	files, err := filepath.Glob("*/*.yaml")
 	require.NoError(t, err)
-	checked := 0
+	clusters, checked := t.TempDir(), 0
 	for _, file := range files {
 		if name := filepath.Base(file); name != "config.yaml" && !strings.HasPrefix(name, "cluster-") {
 			continue
 		}
 		text, err := os.ReadFile(file)
 		require.NoError(t, err)
-		inPod := filepath.Join(t.TempDir(), "config.yaml")
-		require.NoError(t, os.WriteFile(inPod, bytes.ReplaceAll(text, []byte("/etc/clusters"), []byte(mounted)), 0o600))
-		problems, err := app.Check(t.Context(), app.Options{ConfigFile: inPod, Strict: true})
+		kubeconfig := filepath.Join(clusters, strings.TrimSuffix(filepath.Base(file), ".yaml"))
+		require.NoError(t, os.WriteFile(kubeconfig, []byte(oneCluster), 0o600))
+		here := filepath.Join(t.TempDir(), "config.yaml")
+		require.NoError(t, os.WriteFile(here, []byte(strings.ReplaceAll(string(text), "/etc/clusters", clusters)), 0o600))
+		problems, err := app.Check(t.Context(), app.Options{ConfigFile: here, Strict: true})
 		require.NoError(t, err, file)
 		assert.Empty(t, problems, file)
 		checked++
@@ -108,10 +96,12 @@ func TestConfigurationsAreGood(t *testing.T) {
 	assert.Equal(t, 5, checked)
 }
 
-// TestServerTakesAllOfIt by a dry run of every object, with no field unknown to
+const oneCluster = `{apiVersion: v1, kind: Config, current-context: c, contexts: [{name: c, context: {cluster: c, user: u}}],
+clusters: [{name: c, cluster: {server: "https://192.0.2.1"}}], users: [{name: u, user: {token: t}}]}`
+
+// testServerTakesAllOfIt by a dry run of every object, with no field unknown to
 // it. Pods must be as strict as the namespace wants them.
-func TestServerTakesAllOfIt(t *testing.T) {
-	w := newWorld(t, local.Options{})
+func testServerTakesAllOfIt(t *testing.T, w world) {
 	for overlay := range overlays {
 		for _, o := range render(t, overlay) {
 			text := jsonOf(t, o)

@@ -53,7 +53,7 @@ func testEveryRight(t *testing.T, binary string) {
 	w := newWorld(t, local.Options{})
 	s := newScene(t, w, binary)
 	rights := rightsOf(t, s.objects)
-	w.settles(t, within(rights, namespace))
+	w.settles(t, namespace, within(rights, namespace))
 	assert.Empty(t, s.play(t), "with all of them")
 	var marker string
 	for r := range rights {
@@ -67,7 +67,7 @@ func testEveryRight(t *testing.T, binary string) {
 		t.Run(r.String(), func(t *testing.T) {
 			require.Contains(t, want, r, "nobody says what it is for")
 			w.apply(t, without(t, role, r))
-			w.settles(t, less(within(rights, namespace), r))
+			w.settles(t, namespace, less(within(rights, namespace), r))
 			defer w.apply(t, role)
 			assert.ElementsMatch(t, want[r], s.play(t))
 		})

@@ -143,12 +143,12 @@ func listed(t *testing.T, objects []object, in string) []right {
 
 // settles waits until the API server's authorizer knows what was applied: it
 // reads roles from a cache.
-func (w world) settles(t *testing.T, want []right) {
+func (w world) settles(t *testing.T, in string, want []right) {
 	t.Helper()
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
-		have := w.own(t, namespace)
+	for deadline := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+		have := w.own(t, in)
 		if same(want, have) || time.Now().After(deadline) {
-			require.ElementsMatch(t, want, have)
+			require.ElementsMatch(t, want, have, in)
 			return
 		}
 	}
@@ -165,19 +165,25 @@ func same(a, b []right) bool {
 	return !slices.ContainsFunc(a, func(r right) bool { return !slices.Contains(b, r) })
 }
 
-// TestNoOtherRight asks the API server what the ServiceAccount may do after an
-// overlay was applied: in the namespace of the manifests, and in others.
-func TestNoOtherRight(t *testing.T) {
+// TestInACluster is what the API server says of the overlays.
+func TestInACluster(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, local.Options{})
+	t.Run("the server takes all of it", func(t *testing.T) { testServerTakesAllOfIt(t, w) })
+	t.Run("no other right", func(t *testing.T) { testNoOtherRight(t, w) })
+}
+
+// testNoOtherRight asks the API server what the ServiceAccount may do after an
+// overlay was applied: in the namespace of the manifests, and in others.
+func testNoOtherRight(t *testing.T, w world) {
 	for overlay := range overlays {
 		t.Run(overlay, func(t *testing.T) {
 			objects := render(t, overlay)
 			w.apply(t, objects...)
 			rights := rightsOf(t, objects)
 			assert.Equal(t, overlay == "cronjob-fleet", len(rights) == 0)
-			w.settles(t, within(rights, namespace))
-			for _, other := range []string{"default", "kube-system", "kube-public"} {
-				assert.ElementsMatch(t, within(rights, other), w.own(t, other), other)
+			for _, in := range []string{namespace, "default", "kube-system", "kube-public"} {
+				w.settles(t, in, within(rights, in))
 			}
 			for _, o := range objects {
 				w.remove(t, o.path())

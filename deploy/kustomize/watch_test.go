@@ -140,7 +140,7 @@ func testLeaseRights(t *testing.T, binary string) {
 		t.Run(r.String(), func(t *testing.T) {
 			role := rights[r]
 			w.apply(t, without(t, role, r))
-			w.settles(t, less(within(rights, namespace), r))
+			w.settles(t, namespace, less(within(rights, namespace), r))
 			watch := w.command(t, binary, "watch", "--config", config, "--metrics-address=").begin(t)
 			watch.says(t, says)
 			assert.NotContains(t, watch.said(), "is the leader")
