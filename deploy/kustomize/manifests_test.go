@@ -139,7 +139,7 @@ func TestPods(t *testing.T) {
 			for _, variable := range c.Env {
 				names = append(names, variable.Name)
 			}
-			assert.Subset(t, names, []string{"POD_NAME", "POD_NAMESPACE", "GOMEMLIMIT"}, overlay)
+			assert.Subset(t, names, []string{"POD_NAME", "POD_NAMESPACE"}, overlay)
 		}
 	}
 	assert.Equal(t, len(overlays)-1, pods, "all but the base")
