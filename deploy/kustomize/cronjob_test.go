@@ -223,7 +223,7 @@ func testIndexed(t *testing.T, binary string) {
 	w := newWorld(t, local.Options{Controllers: true})
 	w.apply(t, secretOf("packetboat-secrets", nil))
 	for overlay, want := range map[string][]string{
-		"cronjob-fleet":   {"/cluster-0.yaml", "/cluster-1.yaml"},
+		"cronjob-fleet":   {"--cluster-index=0", "--cluster-index=1"},
 		"cronjob-sharded": {"--shard=0/4", "--shard=1/4", "--shard=2/4", "--shard=3/4"},
 	} {
 		objects := render(t, overlay)

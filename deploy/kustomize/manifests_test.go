@@ -75,25 +75,22 @@ func TestRightsAreThoseOfTheConfiguration(t *testing.T) {
 // TestConfigurationsAreGood as packetboat check sees them, with the kubeconfigs
 // of a fleet in their place.
 func TestConfigurationsAreGood(t *testing.T) {
-	files, err := filepath.Glob("*/*.yaml")
+	files, err := filepath.Glob("*/config.yaml")
 	require.NoError(t, err)
-	clusters, checked := t.TempDir(), 0
+	assert.Len(t, files, 4)
+	clusters := t.TempDir()
+	for _, name := range []string{"prod-eu", "prod-us"} {
+		require.NoError(t, os.WriteFile(filepath.Join(clusters, name), []byte(oneCluster), 0o600))
+	}
 	for _, file := range files {
-		if name := filepath.Base(file); name != "config.yaml" && !strings.HasPrefix(name, "cluster-") {
-			continue
-		}
 		text, err := os.ReadFile(file)
 		require.NoError(t, err)
-		kubeconfig := filepath.Join(clusters, strings.TrimSuffix(filepath.Base(file), ".yaml"))
-		require.NoError(t, os.WriteFile(kubeconfig, []byte(oneCluster), 0o600))
 		here := filepath.Join(t.TempDir(), "config.yaml")
 		require.NoError(t, os.WriteFile(here, []byte(strings.ReplaceAll(string(text), "/etc/clusters", clusters)), 0o600))
 		problems, err := app.Check(t.Context(), app.Options{ConfigFile: here, Strict: true})
 		require.NoError(t, err, file)
 		assert.Empty(t, problems, file)
-		checked++
 	}
-	assert.Equal(t, 5, checked)
 }
 
 const oneCluster = `{apiVersion: v1, kind: Config, current-context: c, contexts: [{name: c, context: {cluster: c, user: u}}],
