@@ -113,8 +113,6 @@ func TestTheImageIsASwap(t *testing.T) {
 	for _, o := range objects(t, manifests) {
 		require.NoError(t, client.Apply(t.Context(), path(t, o), o), o)
 	}
-	own := localtest.Right{Namespace: namespace, Verb: "create", Resource: "events"}
-	localtest.AwaitRights(t, cluster, namespace, "event-exporter", true, own, localtest.Right{Verb: "list", Resource: "events"})
 	localtest.WriteEvents(t, cluster, "shop", 3)
 	old := one(t, objects(t, blocks(t, migratePage, "yaml old")[0]), "ConfigMap").at(t, "data", "config.yaml").(string)
 	config := strings.NewReplacer("stdout: {}", "file: {path: "+i.events+"}", "logLevel: error", "logLevel: info").Replace(old)
@@ -133,7 +131,6 @@ func TestTheImageIsASwap(t *testing.T) {
 
 	_, err := client.Do(t.Context(), http.MethodDelete, "/apis/rbac.authorization.k8s.io/v1/namespaces/monitoring/rolebindings/packetboat", kube.JSON, nil)
 	require.NoError(t, err)
-	localtest.AwaitRights(t, cluster, namespace, "event-exporter", false, own)
 	assert.Contains(t, watch(t, options), "THE CHECKPOINT IS KEPT IN MEMORY", "as the page says of the image alone")
 }
 

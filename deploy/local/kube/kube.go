@@ -69,7 +69,7 @@ func (c *Client) Close() { c.http.CloseIdleConnections() }
 func (c *Client) Do(ctx context.Context, method, path, contentType string, body []byte) ([]byte, error) {
 	answer, err := c.send(ctx, method, path, contentType, body)
 	if err == nil && changesRights(method, path) {
-		err = c.rightsInForce(ctx)
+		err = c.AwaitRights(ctx)
 	}
 	return answer, err
 }

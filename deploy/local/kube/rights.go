@@ -16,10 +16,10 @@ func changesRights(method, path string) bool {
 	return method != http.MethodGet && strings.HasPrefix(path, group+"/") && !strings.Contains(path, "dryRun=")
 }
 
-// rightsInForce returns when the API server decides by every role and binding that has been written so far. It decides by
+// AwaitRights returns when the API server decides by every role and binding that anybody has written so far. It decides by
 // copies, one for each of the four kinds, each of which follows the writes of its kind in their order: once rights for a
 // user that nobody has heard of before are in force, all that was written before them is.
-func (c *Client) rightsInForce(ctx context.Context) error {
+func (c *Client) AwaitRights(ctx context.Context) error {
 	user := rand.Text()
 	rule := map[string]any{"apiGroups": []string{"packetboat.test"}, "resources": []string{user}, "verbs": []string{"get"}}
 	for _, kind := range []struct{ path, role, binding string }{
