@@ -94,6 +94,18 @@ func TestOldConfigurationsAreTaken(t *testing.T) {
 	}
 }
 
+// TestTheChartMayFollowTheImage: who has changed the image first can install the
+// chart beside it, which takes over nothing that is not its own.
+func TestTheChartMayFollowTheImage(t *testing.T) {
+	for _, theirs := range objects(t, strings.Join(blocks(t, migratePage, "yaml manifest"), "\n---\n")) {
+		for _, name := range []string{"cronjob", "watch"} {
+			for _, ours := range objects(t, read(t, golden(name))) {
+				assert.NotEqual(t, theirs.String(), ours.String())
+			}
+		}
+	}
+}
+
 // TestTheImageIsASwap: the old Deployment's configuration, the old ClusterRole,
 // and what the page adds, on a real API server: everything arrives, and the
 // checkpoint is kept.
@@ -129,7 +141,7 @@ func TestTheImageIsASwap(t *testing.T) {
 	require.True(t, there)
 	assert.NotEmpty(t, checkpoint.at(t, "data", "checkpoint.json"))
 
-	_, err := client.Do(t.Context(), http.MethodDelete, "/apis/rbac.authorization.k8s.io/v1/namespaces/monitoring/rolebindings/packetboat", kube.JSON, nil)
+	_, err := client.Do(t.Context(), http.MethodDelete, "/apis/rbac.authorization.k8s.io/v1/namespaces/monitoring/rolebindings/event-exporter-checkpoint", kube.JSON, nil)
 	require.NoError(t, err)
 	assert.Contains(t, watch(t, options), "THE CHECKPOINT IS KEPT IN MEMORY", "as the page says of the image alone")
 }
