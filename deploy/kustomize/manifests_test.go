@@ -16,10 +16,11 @@ import (
 	"github.com/packetboat/packetboat/entrypoints/app"
 )
 
-// overlays and the mode that their rights are for.
-var overlays = map[string]string{
-	"base": app.ModeRun, "cronjob": app.ModeRun, "watch": app.ModeWatch, "cronjob-object-store": app.ModeRun,
-	"cronjob-sharded": "", "cronjob-fleet": "", // theirs are explained where they are
+// overlays and what their rights are for.
+var overlays = map[string]app.RBACOptions{
+	"base": {Mode: app.ModeRun}, "cronjob": {Mode: app.ModeRun}, "watch": {Mode: app.ModeWatch}, "cronjob-object-store": {Mode: app.ModeRun},
+	"cronjob-sharded": {Mode: app.ModeRun, Shards: 4},
+	"cronjob-fleet":   {}, // none: its clusters are others
 }
 
 // generated are the kinds that packetboat rbac prints; an overlay may annotate
@@ -38,8 +39,8 @@ func TestEveryFolderIsAnOverlay(t *testing.T) {
 // TestRightsAreThoseOfTheConfiguration compares the manifests with what the
 // command prints for the configuration that is in them.
 func TestRightsAreThoseOfTheConfiguration(t *testing.T) {
-	for overlay, mode := range overlays {
-		if mode == "" {
+	for overlay, options := range overlays {
+		if options.Mode == "" {
 			continue
 		}
 		t.Run(overlay, func(t *testing.T) {
@@ -60,7 +61,7 @@ func TestRightsAreThoseOfTheConfiguration(t *testing.T) {
 			require.NoError(t, os.WriteFile(file, []byte(config.Data["config.yaml"]), 0o600))
 			wantCheckpoint := false
 			var want []object
-			for _, o := range generate(t, file, mode) {
+			for _, o := range generateWith(t, file, options) {
 				if slices.Contains(generated, o.kind()) {
 					want = append(want, o)
 				}

@@ -155,8 +155,13 @@ func find(t *testing.T, objects []object, kind string) object {
 // generate is what packetboat rbac prints for a configuration.
 func generate(t *testing.T, config, mode string) []object {
 	t.Helper()
-	text, _, err := app.RBAC(t.Context(), app.Options{ConfigFile: config, Namespace: namespace, Strict: true},
-		app.RBACOptions{Mode: mode, ServiceAccount: account, CreateServiceAccount: true})
+	return generateWith(t, config, app.RBACOptions{Mode: mode})
+}
+
+func generateWith(t *testing.T, config string, options app.RBACOptions) []object {
+	t.Helper()
+	options.ServiceAccount, options.CreateServiceAccount = account, true
+	text, _, err := app.RBAC(t.Context(), app.Options{ConfigFile: config, Namespace: namespace, Strict: true}, options)
 	require.NoError(t, err)
 	return decode(t, text)
 }
