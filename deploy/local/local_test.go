@@ -56,22 +56,32 @@ func TestUsersMayDoNothingUnasked(t *testing.T) {
 	}
 }
 
-// A right is in force when the write of it returns, and so is its end.
+// A right is in force when the write of it returns, and so is its end. Others may
+// write rights at the same time.
 func TestRightsAreInForceOnceWritten(t *testing.T) {
 	cluster := localtest.Start(t, local.Options{})
+	for i := range 3 {
+		t.Run(fmt.Sprint("user", i), func(t *testing.T) {
+			t.Parallel()
+			testRights(t, cluster, fmt.Sprintf("reader%d", i))
+		})
+	}
+}
+
+func testRights(t *testing.T, cluster *local.Cluster, role string) {
 	user, err := kube.FromFile(cluster.Kubeconfig(local.Nobody))
 	require.NoError(t, err)
 	const group = "/apis/rbac.authorization.k8s.io/v1/namespaces/default/"
 	binding := map[string]any{
-		"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": map[string]any{"name": "reader"},
-		"roleRef":  map[string]any{"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "reader"},
+		"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": map[string]any{"name": role},
+		"roleRef":  map[string]any{"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": role},
 		"subjects": []any{map[string]any{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": string(local.Nobody)}},
 	}
-	require.NoError(t, cluster.Client().Apply(t.Context(), group+"rolebindings/reader", binding))
-	for i := range 50 {
-		granted, before := fmt.Sprintf("c%d", i), fmt.Sprintf("c%d", i-1)
-		require.NoError(t, cluster.Client().Apply(t.Context(), group+"roles/reader", map[string]any{
-			"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": map[string]any{"name": "reader"},
+	require.NoError(t, cluster.Client().Apply(t.Context(), group+"rolebindings/"+role, binding))
+	for i := range 20 {
+		granted, before := fmt.Sprintf("%s-%d", role, i), fmt.Sprintf("%s-%d", role, i-1)
+		require.NoError(t, cluster.Client().Apply(t.Context(), group+"roles/"+role, map[string]any{
+			"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": map[string]any{"name": role},
 			"rules": []any{map[string]any{"apiGroups": []string{""}, "resources": []string{"configmaps"}, "resourceNames": []string{granted}, "verbs": []string{"get"}}},
 		}))
 		for name, code := range map[string]int{granted: http.StatusNotFound, before: http.StatusForbidden} {

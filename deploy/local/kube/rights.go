@@ -20,13 +20,13 @@ func changesRights(method, path string) bool {
 // copies, one for each of the four kinds, each of which follows the writes of its kind in their order: once rights for a
 // user that nobody has heard of before are in force, all that was written before them is.
 func (c *Client) AwaitRights(ctx context.Context) error {
-	user := rand.Text()
+	user := strings.ToLower(rand.Text())
 	rule := map[string]any{"apiGroups": []string{"packetboat.test"}, "resources": []string{user}, "verbs": []string{"get"}}
 	for _, kind := range []struct{ path, role, binding string }{
 		{group + "/clusterroles/", "ClusterRole", "ClusterRoleBinding"},
 		{group + "/namespaces/default/roles/", "Role", "RoleBinding"},
 	} {
-		const name = "packetboat-barrier"
+		name := "barrier-" + user // its own: others may wait at the same time
 		role := map[string]any{"rules": []any{rule}}
 		binding := map[string]any{
 			"roleRef":  map[string]any{"apiGroup": "rbac.authorization.k8s.io", "kind": kind.role, "name": name},
@@ -49,6 +49,11 @@ func (c *Client) AwaitRights(ctx context.Context) error {
 		}
 		if err := c.awaitRight(ctx, kind.role+user, user); err != nil {
 			return err
+		}
+		for _, path := range []string{bindings, kind.path} {
+			if _, err := c.send(ctx, http.MethodDelete, path+name, JSON, nil); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
