@@ -5,9 +5,9 @@
 // is held to the names and types of hashicorp/google by testprovider, which has
 // nothing else of it. README.md says what that does not prove.
 //
-// Terraform is looked for on the PATH, the AWS provider in a mirror on this machine
-// and else in the registry. Where there is none TERRAFORM=none says so, loudly; the
-// tests that need neither run all the same.
+// Terraform takes part with LIVE set. It is looked for on the PATH, the AWS provider
+// in a mirror on this machine and else in the registry. Where there is none
+// TERRAFORM=none says so, loudly; the tests that need neither run all the same.
 package terraform_test
 
 import (
@@ -87,14 +87,25 @@ func mirror() string {
 // terraform gives the workspace, or ends the test if there is no Terraform.
 func terraform(t *testing.T) workspace {
 	t.Helper()
-	if os.Getenv("TERRAFORM") == "none" {
-		t.Skip("TERRAFORM=none: the modules are NOT tested")
-	}
-	_, err := exec.LookPath("terraform")
-	require.NoError(t, err, "terraform 1.7 or later is needed; it is in no registry of packages, see https://developer.hashicorp.com/terraform/install. TERRAFORM=none leaves the modules untested")
+	tool(t, "terraform", "TERRAFORM", "1.7 or later; it is in no registry of packages, see https://developer.hashicorp.com/terraform/install")
 	w, err := shared()
 	require.NoError(t, err)
 	return w
+}
+
+// tool is one that not every machine has. It takes part with LIVE set, unless the
+// variable says none.
+func tool(t *testing.T, name, variable, from string) string {
+	t.Helper()
+	if os.Getenv("LIVE") == "" {
+		t.Skipf("%s does not take part: LIVE is not set", name)
+	}
+	if os.Getenv(variable) == "none" {
+		t.Skipf("%s=none: what %s looks at is NOT tested", variable, name)
+	}
+	path, err := exec.LookPath(name)
+	require.NoError(t, err, "%s is needed: %s. %s=none leaves what it looks at untested", name, from, variable)
+	return path
 }
 
 // run runs terraform in a folder of the copy and returns its standard output.
