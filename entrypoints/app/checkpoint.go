@@ -57,8 +57,8 @@ func IsHeld(err error) bool {
 // with that one goes on where this one stopped. Both are under the lease
 // meanwhile. A target that has a checkpoint is only replaced with force.
 func (a *App) CopyCheckpoint(ctx context.Context, to string, force bool) error {
-	from, _, err := a.loadToEdit(ctx)
-	if err != nil {
+	from, current, err := a.loadToEdit(ctx)
+	if err = errors.Join(err, a.ofAll(current)); err != nil {
 		return err
 	}
 	target, err := a.StoreByRef(ctx, to)
@@ -92,6 +92,9 @@ func (a *App) SetCursor(ctx context.Context, clusterUID, receiver, version strin
 	if err != nil && !errors.Is(err, state.ErrNotFound) {
 		return err
 	}
+	if err := a.ofAll(current); err != nil {
+		return err
+	}
 	if _, err := pickCluster(current, clusterUID); err != nil {
 		return err
 	}
@@ -115,8 +118,8 @@ func (a *App) SetCursor(ctx context.Context, clusterUID, receiver, version strin
 // ResetCursors forgets the cursors of one receiver, or of all, so that the next
 // run begins at their start.
 func (a *App) ResetCursors(ctx context.Context, clusterUID, receiver string) error {
-	store, _, err := a.loadToEdit(ctx)
-	if err != nil {
+	store, current, err := a.loadToEdit(ctx)
+	if err = errors.Join(err, a.ofAll(current)); err != nil {
 		return err
 	}
 	return a.edit(ctx, store, func(c *state.Checkpoint) error {
@@ -137,6 +140,15 @@ func (a *App) ResetCursors(ctx context.Context, clusterUID, receiver string) err
 		}
 		return nil
 	})
+}
+
+// ofAll refuses to change cursors that nobody goes by: those of a cluster that is
+// delivered in parts were carried over to the checkpoints of the parts.
+func (a *App) ofAll(c state.Checkpoint) error {
+	if a.shard.Whole() && c.Shards != nil && c.Shards.Of > 1 {
+		return usage("the cluster is delivered in %d parts, each with cursors of its own: name one by --shard, 0/%[1]d for the first", c.Shards.Of)
+	}
+	return nil
 }
 
 func (a *App) edit(ctx context.Context, store state.Store, change func(*state.Checkpoint) error) error {
