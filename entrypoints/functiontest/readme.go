@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -33,16 +34,16 @@ func blocks(t *testing.T, info string) []string {
 	return found
 }
 
-// Build builds the main with the first command of its README, for this machine
-// and into a temporary directory, and returns the binary.
+// Build builds the main with the go build of its README, for this machine and
+// into a temporary directory, and returns the binary.
 func Build(t *testing.T) string {
 	t.Helper()
 	root, err := local.RepoRoot()
 	require.NoError(t, err)
 	dist := t.TempDir()
-	command := blocks(t, "sh")[0]
-	require.Contains(t, command, " -o dist/")
-	command = strings.NewReplacer("dist/", dist+"/", "GOOS=linux", "GOOS="+runtime.GOOS, "GOARCH=arm64", "GOARCH="+runtime.GOARCH).Replace(command)
+	commands := slices.DeleteFunc(blocks(t, "sh"), func(block string) bool { return !strings.Contains(block, " go build ") })
+	require.Len(t, commands, 1)
+	command := strings.NewReplacer("dist/", dist+"/", "GOOS=linux", "GOOS="+runtime.GOOS, "GOARCH=arm64", "GOARCH="+runtime.GOARCH).Replace(commands[0])
 	cmd := exec.CommandContext(t.Context(), "sh", "-e", "-c", command)
 	cmd.Dir = root
 	out, err := cmd.CombinedOutput()
