@@ -72,7 +72,7 @@ func testFunctionImage(t *testing.T, b *Builder) {
 	require.NoError(t, err)
 	require.Equal(t, []string{"/packetboat-function"}, config.Config.Entrypoint)
 	dir := t.TempDir()
-	unpack(t, made, dir)
+	unpack(t, made, "packetboat-function", dir)
 	built, err := buildinfo.ReadFile(filepath.Join(dir, "packetboat-function"))
 	require.NoError(t, err)
 	assert.Equal(t, "github.com/packetboat/packetboat/entrypoints/cloudfunction/cmd", built.Path)
@@ -135,7 +135,7 @@ func testReferrer(t *testing.T, pulled v1.Image, ref name.Reference, list []byte
 // own root, as a user that owns nothing there, with nothing to write to.
 func testFiles(t *testing.T, pulled v1.Image) {
 	dir := t.TempDir()
-	unpack(t, pulled, dir)
+	unpack(t, pulled, "packetboat", dir)
 	pem, err := os.ReadFile(filepath.Join(dir, "etc/ssl/certs/ca-certificates.crt"))
 	require.NoError(t, err)
 	assert.True(t, x509.NewCertPool().AppendCertsFromPEM(pem))
@@ -186,7 +186,7 @@ func inside(t *testing.T, dir string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-func unpack(t *testing.T, from v1.Image, dir string) {
+func unpack(t *testing.T, from v1.Image, program, dir string) {
 	t.Helper()
 	files := mutate.Extract(from)
 	defer files.Close()
@@ -210,7 +210,7 @@ func unpack(t *testing.T, from v1.Image, dir string) {
 		require.NoError(t, err)
 		require.NoError(t, os.WriteFile(path, content, os.FileMode(h.Mode)))
 	}
-	for _, want := range []string{"packetboat", "etc/passwd", "etc/group", "usr/share/zoneinfo/Europe/Berlin"} {
+	for _, want := range []string{program, "etc/passwd", "etc/group", "usr/share/zoneinfo/Europe/Berlin"} {
 		assert.True(t, slices.Contains(names, want), want)
 	}
 }
