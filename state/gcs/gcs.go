@@ -13,6 +13,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"strconv"
 	"strings"
@@ -194,6 +195,10 @@ func (c *connection) put(ctx context.Context, name string, raw []byte, condition
 	w := object.NewWriter(ctx)
 	w.ChunkSize = 0
 	w.ContentType = "application/json"
+	// A request that breaks off is ended by the client library as if its object
+	// were whole (google.golang.org/api v0 gensupport, newMultipartReader): by its
+	// checksum the service tells a part of a checkpoint from a checkpoint.
+	w.CRC32C, w.SendCRC32C = crc32.Checksum(raw, crc32.MakeTable(crc32.Castagnoli)), true
 	if _, err = w.Write(raw); err != nil {
 		err = c.explain(ctx, "storage.objects.create", err)
 		cancel() // else Close would store what was written so far
