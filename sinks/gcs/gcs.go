@@ -10,6 +10,7 @@ package gcs
 import (
 	"context"
 	"fmt"
+	"hash/crc32"
 
 	"cloud.google.com/go/storage"
 	"google.golang.org/api/option"
@@ -81,12 +82,23 @@ func (s *sink) put(ctx context.Context, client *storage.Client, object archive.O
 	w.ChunkSize = 0
 	w.ContentType = archive.ContentType
 	w.StorageClass = s.config.StorageClass
+	// A request that breaks off is ended by the client library as if its object
+	// were whole (google.golang.org/api gensupport, newMultipartReader): the service
+	// refuses a part of an object because of its checksum.
+	w.CRC32C, w.SendCRC32C = crc32.Checksum(object.Body, crc32.MakeTable(crc32.Castagnoli)), true
 	if _, err := w.Write(object.Body); err != nil {
 		cancel() // else Close would store what was written so far
 		_ = w.Close()
 		return err
 	}
-	return w.Close()
+	if err := w.Close(); err != nil {
+		return err
+	}
+	// The client library compares only where the checksum was not sent.
+	if stored := w.Attrs().CRC32C; stored != w.CRC32C {
+		return fmt.Errorf("checksum mismatch: sent %08x, stored %08x", w.CRC32C, stored)
+	}
+	return nil
 }
 
 func (s *sink) Close(context.Context) error { return s.client.Close() }

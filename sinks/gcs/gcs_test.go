@@ -24,8 +24,8 @@ import (
 
 // upload is an object as it is sent: what is said of it, and its bytes.
 type upload struct {
-	Bucket, Name, ContentType, StorageClass string
-	body                                    []byte
+	Bucket, Name, ContentType, StorageClass, Crc32c string
+	body                                            []byte
 }
 
 func readUpload(r *http.Request, body []byte) (upload, error) {
@@ -61,6 +61,7 @@ func scripted(t *testing.T) *sinktest.HTTPService {
 			return nil
 		}
 		assert.Equal(t, "application/gzip", u.ContentType)
+		assert.Equal(t, checksum(u.body), u.Crc32c, "by it the service refuses an upload that broke off")
 		sums.Store(u.Name, checksum(u.body))
 		return sinktest.ObjectLines(t, u.Name, u.body)
 	})

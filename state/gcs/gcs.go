@@ -196,7 +196,7 @@ func (c *connection) put(ctx context.Context, name string, raw []byte, condition
 	w.ChunkSize = 0
 	w.ContentType = "application/json"
 	// A request that breaks off is ended by the client library as if its object
-	// were whole (google.golang.org/api v0 gensupport, newMultipartReader): by its
+	// were whole (google.golang.org/api gensupport, newMultipartReader): by its
 	// checksum the service tells a part of a checkpoint from a checkpoint.
 	w.CRC32C, w.SendCRC32C = crc32.Checksum(raw, crc32.MakeTable(crc32.Castagnoli)), true
 	if _, err = w.Write(raw); err != nil {
@@ -207,6 +207,10 @@ func (c *connection) put(ctx context.Context, name string, raw []byte, condition
 	}
 	if err := w.Close(); err != nil {
 		return 0, c.explain(ctx, "storage.objects.create", err)
+	}
+	// The client library compares only where the checksum was not sent.
+	if stored := w.Attrs().CRC32C; stored != w.CRC32C {
+		return 0, fmt.Errorf("storage.objects.create: checksum mismatch: sent %08x, stored %08x", w.CRC32C, stored)
 	}
 	return w.Attrs().Generation, nil
 }

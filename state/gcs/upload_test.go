@@ -18,10 +18,10 @@ import (
 	"github.com/packetboat/packetboat/state"
 )
 
-// TestAPartOfACheckpointIsRefused: a cancelled upload is ended by the client
-// library as a whole message with what was sent so far, seen as an empty
-// checkpoint on fake-gcs-server. Each upload says its checksum before its bytes.
-func TestAPartOfACheckpointIsRefused(t *testing.T) {
+// TestUploadsSayTheirChecksum: a cancelled upload is ended by the client library
+// as a whole message with what was sent so far, seen as an empty checkpoint on
+// fake-gcs-server. A service refuses it because of the checksum.
+func TestUploadsSayTheirChecksum(t *testing.T) {
 	uploads := 0
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		uploads++
@@ -33,6 +33,15 @@ func TestAPartOfACheckpointIsRefused(t *testing.T) {
 	require.Error(t, err)
 	require.Error(t, openDeadLetters(t, "bucket", server.URL).Put(t.Context(), aLetter))
 	require.Equal(t, 2, uploads)
+}
+
+// A commit of which the service says that it stored something else is no commit.
+func TestAChecksumThatDiffersIsAnError(t *testing.T) {
+	url, _ := scripted(t, http.StatusOK, `{"generation": "18", "crc32c": "AAAAAA=="}`)
+	token, err := open(t, "bucket", url).Commit(t.Context(), state.Checkpoint{Revision: 7}, "17")
+	require.ErrorContains(t, err, "checksum mismatch")
+	require.Empty(t, token)
+	require.ErrorContains(t, openDeadLetters(t, "bucket", url).Put(t.Context(), aLetter), "checksum mismatch")
 }
 
 func checkUpload(t *testing.T, r *http.Request) {
