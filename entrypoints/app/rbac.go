@@ -27,11 +27,12 @@ type RBACOptions struct {
 	Mode                 string   // ModeRun or ModeWatch
 	ServiceAccount       string   // its name; its namespace is Options.Namespace
 	CreateServiceAccount bool     // print the ServiceAccount too
+	User, Group          string   // bind to this user or group instead: who comes from outside has no ServiceAccount
 	Shards               int      // how many parts the cluster is delivered in, each by a process of its own; 0 and 1 are none
 	Kinds                []string // look-ups of these kinds instead of the configuration's; nil is the configuration's
 }
 
-// RBAC is the Kubernetes objects, as YAML, that give a ServiceAccount what the
+// RBAC is the Kubernetes objects, as YAML, that give a ServiceAccount, user or group what the
 // configuration needs and nothing more, and what of it cannot be narrowed or
 // known from the configuration. It asks no cluster.
 func RBAC(ctx context.Context, o Options, r RBACOptions) (manifest []byte, warnings []string, err error) {
@@ -47,7 +48,7 @@ func RBAC(ctx context.Context, o Options, r RBACOptions) (manifest []byte, warni
 	}
 	a.Log = slog.New(slog.DiscardHandler)
 	m := &rights{RBACOptions: r, namespace: cmp.Or(a.namespace(), metav1.NamespaceDefault), rules: map[string][]rule{}}
-	if a.namespace() == "" {
+	if a.namespace() == "" && !r.outside() {
 		m.warn("no --namespace is given: this is for a ServiceAccount in namespace %s", m.namespace)
 	}
 	m.configuration(a.ConfigFile)
@@ -76,6 +77,9 @@ func (r RBACOptions) check(namespace string) error {
 	if why := validation.IsDNS1123Subdomain(r.ServiceAccount); len(why) > 0 {
 		return usage("--service-account %s: %s", r.ServiceAccount, why[0])
 	}
+	if r.User != "" && r.Group != "" {
+		return usage("--user %s --group %s: want one of them", r.User, r.Group)
+	}
 	if r.Shards < 0 || r.Shards > source.MaxShards {
 		return usage("--shards %d: want at most %d", r.Shards, source.MaxShards)
 	}
@@ -86,6 +90,9 @@ func (r RBACOptions) check(namespace string) error {
 	}
 	return nil
 }
+
+// outside reports whether the rights are for somebody who is no ServiceAccount.
+func (r RBACOptions) outside() bool { return r.User != "" || r.Group != "" }
 
 // everywhere is the scope of a ClusterRole that is bound cluster-wide.
 const everywhere = ""

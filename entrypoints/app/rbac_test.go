@@ -102,6 +102,8 @@ func rbacFlags(t *testing.T, file string) (app.Options, app.RBACOptions) {
 	flags.StringVar(&o.Namespace, "namespace", "", "")
 	flags.StringVar(&r.ServiceAccount, "service-account", "packetboat", "")
 	flags.BoolVar(&r.CreateServiceAccount, "create-service-account", true, "")
+	flags.StringVar(&r.User, "user", "", "")
+	flags.StringVar(&r.Group, "group", "", "")
 	flags.StringVar(&r.Mode, "mode", app.ModeRun, "")
 	flags.IntVar(&r.Shards, "shards", 0, "")
 	flags.StringSliceVar(&r.Kinds, "kinds", nil, "")

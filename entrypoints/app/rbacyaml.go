@@ -14,7 +14,7 @@ const rbacGroup = "rbac.authorization.k8s.io"
 // yaml is all objects, in the order in which they are to be created.
 func (m *rights) yaml() ([]byte, error) {
 	objects := []*yaml.Node{}
-	if m.CreateServiceAccount {
+	if m.CreateServiceAccount && !m.outside() {
 		objects = append(objects, m.object("v1", "ServiceAccount", m.namespace, m.ServiceAccount))
 	}
 	for _, b := range m.before {
@@ -87,9 +87,18 @@ func (m *rights) role(scope string) *yaml.Node {
 
 func (m *rights) binding(scope string) *yaml.Node {
 	role := mapping(text("apiGroup"), text(rbacGroup), text("kind"), text(roleKind(scope)), text("name"), text(m.name(scope)))
-	account := mapping(text("kind"), text("ServiceAccount"), text("name"), text(m.ServiceAccount), text("namespace"), text(m.namespace))
 	return m.object(rbacGroup+"/v1", roleKind(scope)+"Binding", scope, m.name(scope),
-		text("roleRef"), role, text("subjects"), &yaml.Node{Kind: yaml.SequenceNode, Content: []*yaml.Node{account}})
+		text("roleRef"), role, text("subjects"), &yaml.Node{Kind: yaml.SequenceNode, Content: []*yaml.Node{m.subject()}})
+}
+
+func (m *rights) subject() *yaml.Node {
+	switch {
+	case m.User != "":
+		return mapping(text("apiGroup"), text(rbacGroup), text("kind"), text("User"), text("name"), text(m.User))
+	case m.Group != "":
+		return mapping(text("apiGroup"), text(rbacGroup), text("kind"), text("Group"), text("name"), text(m.Group))
+	}
+	return mapping(text("kind"), text("ServiceAccount"), text("name"), text(m.ServiceAccount), text("namespace"), text(m.namespace))
 }
 
 func mapping(keysAndValues ...*yaml.Node) *yaml.Node {

@@ -39,6 +39,8 @@ func (c *command) rbacCommand() *cobra.Command {
 	flags.StringVarP(&c.options.Namespace, "namespace", "n", "", "where packetboat will run (default: where this runs, else default)")
 	flags.StringVar(&o.ServiceAccount, "service-account", "packetboat", "name of its ServiceAccount")
 	flags.BoolVar(&o.CreateServiceAccount, "create-service-account", true, "print the ServiceAccount too")
+	flags.StringVar(&o.User, "user", "", "bind to this user instead, for packetboat outside of the cluster; objects have the ServiceAccount's name")
+	flags.StringVar(&o.Group, "group", "", "the same for a group")
 	flags.StringVar(&o.Mode, "mode", app.ModeRun, "run or watch")
 	flags.IntVar(&o.Shards, "shards", 0, "for this many processes with --shard i/n, each with a checkpoint of its own")
 	flags.StringSliceVar(&c.options.Clusters, "cluster-name", nil, "which of the configuration's clusters")
