@@ -23,7 +23,7 @@ func newAWS(addr string) AWS {
 // the lines that it prints.
 func (a AWS) Boto(t testing.TB, script string) []string {
 	t.Helper()
-	command := exec.CommandContext(t.Context(), "python3", "-c", script)
+	command := exec.CommandContext(t.Context(), motoPackages(t).python(), "-c", script)
 	command.Env = append(os.Environ(), "AWS_ENDPOINT_URL="+a.URL, "AWS_DEFAULT_REGION="+a.Region,
 		"AWS_ACCESS_KEY_ID="+a.AccessKey, "AWS_SECRET_ACCESS_KEY="+a.SecretKey)
 	var stderr bytes.Buffer
