@@ -30,11 +30,13 @@ receivers:
 `
 
 // TestAlarmsAndRights runs the function against a real API server with exactly the
-// rights of rbac_yaml, and reads what it logs as CloudWatch does.
+// rights that rbac_script prints, and reads what it logs as CloudWatch does.
 func TestAlarmsAndRights(t *testing.T) {
 	w := terraform(t)
 	cluster := localtest.Start(t, local.Options{})
-	applyRBAC(t, cluster, w.local(t, "aws-lambda", "rbac", reportConfig))
+	checkpoint := "file:" + filepath.Join(t.TempDir(), "checkpoint.json") // the marker is named after it
+	t.Setenv(app.EnvCheckpoint, checkpoint)
+	applyRBAC(t, cluster, runScript(t, w.rbacScript(t, reportConfig, map[string]string{app.EnvCheckpoint: checkpoint})))
 	filters := patterns(t, w.local(t, "aws-lambda", "filters", reportConfig))
 	localtest.WriteEvents(t, cluster, "shop", 3)
 
@@ -75,11 +77,10 @@ func functionFor(t *testing.T, cluster *local.Cluster, hook string) func(*testin
 	dir := t.TempDir()
 	config := filepath.Join(dir, "config.yaml")
 	require.NoError(t, os.WriteFile(config, fmt.Appendf(nil, `
-checkpoint: {file: {path: %q}}
 delivery: {retry: {budget: 100ms, initial: 10ms}}
 route: {routes: [{match: [{receiver: on-call}]}]}
 receivers: [{name: on-call, webhook: {endpoint: %q}}]
-`, filepath.Join(dir, "checkpoint.json"), hook), 0o600))
+`, hook), 0o600))
 	t.Setenv(app.EnvConfig, config)
 	t.Setenv(app.EnvKubeconfig, cluster.Kubeconfig(local.Packetboat))
 	return func(t *testing.T) string {
@@ -104,33 +105,13 @@ func changed(t *testing.T, line string, change func(report map[string]any)) stri
 }
 
 // local gives a local value of a module, as JSON, for a configuration.
-func (w workspace) local(t *testing.T, module, name, config string) string {
+func (w workspace) local(t *testing.T, module, name, config string, variables ...string) string {
 	t.Helper()
-	w.variables = []string{"TF_VAR_config=" + config, `TF_VAR_package={s3_bucket = "builds", s3_key = "x.zip"}`, "TF_VAR_project=acme", "TF_VAR_region=europe-west1"}
+	w.variables = append(variables, "TF_VAR_config="+config, `TF_VAR_package={s3_bucket = "builds", s3_key = "x.zip"}`, "TF_VAR_bucket_name=packetboat", "TF_VAR_project=acme", "TF_VAR_region=europe-west1")
 	out := strings.TrimSpace(w.initialised(t, module).run(t, module, "jsonencode(local."+name+")\n", "console"))
 	var text string
 	require.NoError(t, json.Unmarshal([]byte(out[strings.LastIndex(out, "\n")+1:]), &text), out)
 	return text
-}
-
-// applyRBAC makes the objects, bound to the user that the test has.
-func applyRBAC(t *testing.T, cluster *local.Cluster, text string) {
-	t.Helper()
-	var objects []map[string]any
-	require.NoError(t, json.Unmarshal([]byte(text), &objects))
-	require.NotEmpty(t, objects)
-	for _, object := range objects {
-		meta := object["metadata"].(map[string]any)
-		path := "/apis/rbac.authorization.k8s.io/v1/"
-		if namespace, ok := meta["namespace"].(string); ok {
-			path += "namespaces/" + namespace + "/"
-		}
-		if _, binding := object["subjects"]; binding {
-			object["subjects"] = []any{map[string]any{"kind": "User", "name": string(local.Packetboat)}}
-		}
-		path += strings.ToLower(object["kind"].(string)) + "s/" + meta["name"].(string)
-		require.NoError(t, cluster.Client().Apply(t.Context(), path, object), path)
-	}
 }
 
 // metricFilters are CloudWatch's, by name.

@@ -25,7 +25,7 @@ output "bucket" {
 
 output "checkpoint" {
   description = "Where the checkpoints are, as `packetboat checkpoint show --checkpoint` takes them."
-  value       = [for c in local.s3_checkpoints : "s3:${c.bucket}/${c.key}"]
+  value       = [for c in local.whole_checkpoints : "s3:${c.bucket}/${c.key}"]
 }
 
 output "failed_queue_url" {
@@ -43,9 +43,10 @@ output "alarm_names" {
   value       = sort([for a in aws_cloudwatch_metric_alarm.this : a.alarm_name])
 }
 
-output "rbac_yaml" {
-  description = "What the function may do in its clusters: terraform output -raw rbac_yaml | kubectl apply -f -"
-  value       = join("---\n", [for object in local.rbac : yamlencode(object)])
+output "rbac_script" {
+  description = "What the function may do in its clusters, with packetboat on the PATH: terraform output -raw rbac_script | sh | kubectl apply -f -; of several clusters one, sh -s NAME. It holds the configuration and the environment."
+  value       = local.rbac_script
+  sensitive   = true
 }
 
 output "access_entry_commands" {

@@ -33,7 +33,7 @@ locals {
   # An ARN may be given without the six characters that Secrets Manager puts behind the name.
   secret_grants = concat(
     flatten([for arn in local.secrets : [for end in ["", "-??????"] : { sid = "Secrets", actions = ["secretsmanager:GetSecretValue"], resource = "${arn}${end}" }]]),
-    [for path in local.parameters : { sid = "Parameters", actions = ["ssm:GetParameter"], resource = "${local.aws}:ssm:${local.region}:${local.account}:parameter${path}" }],
+    [for arn in local.parameters : { sid = "Parameters", actions = ["ssm:GetParameter"], resource = arn }],
   )
 
   kms_keys = distinct(concat(

@@ -187,14 +187,14 @@ variable "create_access_entries" {
 }
 
 variable "kubernetes_group" {
-  description = "The Kubernetes group that the function belongs to in its clusters. The output rbac_yaml binds it."
+  description = "The Kubernetes group that the function belongs to in its clusters. The output rbac_script binds it."
   type        = string
   default     = "packetboat"
 }
 
-variable "lookup" {
-  description = "By API group: the resources whose labels, annotations and owners are looked up, for rbac_yaml. null is pods, nodes and workloads, or none with omitLookup."
-  type        = map(list(string))
+variable "lookup_kinds" {
+  description = "Kinds of objects, KIND or GROUP/KIND, whose labels, annotations and owners are looked up, for rbac_script. null is the configuration's enrich.kinds; none of these is pods, nodes and workloads."
+  type        = list(string)
   default     = null
 }
 

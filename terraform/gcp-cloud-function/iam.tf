@@ -13,7 +13,11 @@ locals {
 
   # What is written to buckets: checkpoints by their name, all else by what names begin with.
   # Of a prefix that is a template, what stands before the first field.
-  checkpoint_objects = { for c in local.gcs_checkpoints : "${c.bucket}/${c.object}" => { bucket = c.bucket, object = c.object } }
+  checkpoint_objects = { for c in local.gcs_checkpoints : "${c.bucket}/${c.object}" => {
+    bucket = c.bucket
+    name   = "projects/_/buckets/${c.bucket}/objects/${c.object}"
+    parts  = replace("projects/_/buckets/${c.bucket}/objects/${c.object}", "/(\\.[^./]*)?$/", "-shard-")
+  } }
   written_prefixes = { for w in distinct(concat(
     [for d in local.gcs_dead_letters : { bucket = d.bucket, prefix = "${try(coalesce(d.prefix), "packetboat-dead-letters")}/" }],
     [for r in local.direct : {
@@ -69,7 +73,7 @@ resource "google_storage_bucket_iam_member" "checkpoint" {
 
   condition {
     title      = "${var.name}-checkpoint"
-    expression = "resource.name == \"projects/_/buckets/${each.value.bucket}/objects/${each.value.object}\""
+    expression = "resource.name == \"${each.value.name}\"${local.shards > 1 ? " || resource.name.startsWith(\"${each.value.parts}\")" : ""}"
   }
 
   depends_on = [google_storage_bucket.this]
@@ -156,6 +160,16 @@ resource "google_secret_manager_secret_iam_member" "this" {
   for_each = local.secrets
 
   project   = each.value.project
+  secret_id = each.value.secret
+  role      = "roles/secretmanager.secretAccessor"
+  member    = google_service_account.function.member
+}
+
+resource "google_secret_manager_regional_secret_iam_member" "this" {
+  for_each = local.regional_secrets
+
+  project   = each.value.project
+  location  = each.value.location
   secret_id = each.value.secret
   role      = "roles/secretmanager.secretAccessor"
   member    = google_service_account.function.member

@@ -28,7 +28,8 @@ output "alert_names" {
   value       = sort(concat(google_monitoring_alert_policy.no_success[*].display_name, [for a in google_monitoring_alert_policy.this : a.display_name]))
 }
 
-output "rbac_yaml" {
-  description = "What the function may do in its clusters: terraform output -raw rbac_yaml | kubectl apply -f -"
-  value       = join("---\n", [for object in local.rbac : yamlencode(object)])
+output "rbac_script" {
+  description = "What the function may do in its clusters, with packetboat on the PATH: terraform output -raw rbac_script | sh | kubectl apply -f -; of several clusters one, sh -s NAME. It holds the configuration and the environment."
+  value       = local.rbac_script
+  sensitive   = true
 }

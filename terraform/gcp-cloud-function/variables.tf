@@ -164,9 +164,9 @@ variable "vpc_egress" {
   }
 }
 
-variable "lookup" {
-  description = "By API group: the resources whose labels, annotations and owners are looked up, for rbac_yaml. null is pods, nodes and workloads, or none with omitLookup."
-  type        = map(list(string))
+variable "lookup_kinds" {
+  description = "Kinds of objects, KIND or GROUP/KIND, whose labels, annotations and owners are looked up, for rbac_script. null is the configuration's enrich.kinds; none of these is pods, nodes and workloads."
+  type        = list(string)
   default     = null
 }
 

@@ -137,8 +137,36 @@ run "alerts" {
 
 run "in_the_cluster" {
   assert {
-    condition     = yamldecode(split("---\n", output.rbac_yaml)[1]).subjects == [{ apiGroup = "rbac.authorization.k8s.io", kind = "User", name = output.service_account }]
+    condition     = strcontains(output.rbac_script, "'--user' '${output.service_account}'")
     error_message = "the service account is the user"
+  }
+}
+
+run "parts_of_clusters_and_secrets_of_a_region" {
+  variables {
+    environment = { PACKETBOAT_SHARD = "0/2" }
+    config      = <<-EOT
+      checkpoint: {gcs: {bucket: shared, object: a.b/checkpoint.json}}
+      clusters:
+      - {name: one, cluster: {gke: {name: one, location: europe-west1}}}
+      - {name: two, cluster: {gke: {name: two, location: europe-west1}}, checkpoint: {gcs: {bucket: shared, object: two}}}
+      receivers: [{name: hook, webhook: {endpoint: "gcpsm:projects/acme/locations/europe-west1/secrets/hook/versions/latest"}}]
+    EOT
+  }
+  assert {
+    condition = [for m in google_storage_bucket_iam_member.checkpoint : m.condition[0].expression] == [
+      "resource.name == \"projects/_/buckets/shared/objects/a.b/checkpoint-one.json\" || resource.name.startsWith(\"projects/_/buckets/shared/objects/a.b/checkpoint-one-shard-\")",
+      "resource.name == \"projects/_/buckets/shared/objects/two\" || resource.name.startsWith(\"projects/_/buckets/shared/objects/two-shard-\")",
+    ]
+    error_message = "each cluster's and its parts': ${jsonencode([for m in google_storage_bucket_iam_member.checkpoint : m.condition[0].expression])}"
+  }
+  assert {
+    condition     = [for m in google_secret_manager_regional_secret_iam_member.this : "${m.project} ${m.location} ${m.secret_id}"] == ["acme europe-west1 hook"] && length(google_secret_manager_secret_iam_member.this) == 0
+    error_message = "a secret of a region is one of its own kind"
+  }
+  assert {
+    condition     = strcontains(output.rbac_script, "'--shards' '2'")
+    error_message = "the rights of all parts"
   }
 }
 

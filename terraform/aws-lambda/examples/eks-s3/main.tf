@@ -53,9 +53,10 @@ resource "aws_sns_topic_subscription" "oncall" {
   endpoint  = var.oncall_email
 }
 
-output "rbac_yaml" {
-  description = "terraform output -raw rbac_yaml | kubectl apply -f -"
-  value       = module.packetboat.rbac_yaml
+output "rbac_script" {
+  description = "terraform output -raw rbac_script | sh | kubectl apply -f -"
+  value       = module.packetboat.rbac_script
+  sensitive   = true
 }
 
 output "function_name" {

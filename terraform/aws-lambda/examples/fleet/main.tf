@@ -61,9 +61,10 @@ resource "aws_s3_bucket_public_access_block" "packetboat" {
   restrict_public_buckets = true
 }
 
-output "rbac_yaml" {
-  description = "By cluster: what the function may do in it."
-  value       = { for name, packetboat in module.packetboat : name => packetboat.rbac_yaml }
+output "rbac_scripts" {
+  description = "By cluster: terraform output -json rbac_scripts | jq -r '.[\"NAME\"]' | sh | kubectl apply -f -"
+  value       = { for name, packetboat in module.packetboat : name => packetboat.rbac_script }
+  sensitive   = true
 }
 
 output "access_entry_commands" {

@@ -54,7 +54,8 @@ resource "google_monitoring_notification_channel" "oncall" {
   labels       = { email_address = var.oncall_email }
 }
 
-output "rbac_yaml" {
-  description = "terraform output -raw rbac_yaml | kubectl apply -f -"
-  value       = module.packetboat.rbac_yaml
+output "rbac_script" {
+  description = "terraform output -raw rbac_script | sh | kubectl apply -f -"
+  value       = module.packetboat.rbac_script
+  sensitive   = true
 }
