@@ -67,7 +67,7 @@ func (p *program) render(dot *event.Event) ([]byte, error) {
 			return nil, err
 		}
 		if !piece.raw {
-			s.body = appendString(s.body, s.leaf)
+			s.body = event.AppendString(s.body, s.leaf)
 		} else if s.body, err = appendJSON(s.body, s.leaf); err != nil {
 			return nil, piece.text.source.errorf(0, "%s: the result of the template is not JSON: %w", jsonTag, err)
 		}
@@ -159,7 +159,7 @@ func (b *builder) mapping(n *yaml.Node, depth int) {
 		if i > 0 {
 			b.static = append(b.static, ',')
 		}
-		b.static = append(appendString(b.static, []byte(e.key)), ':')
+		b.static = append(event.AppendString(b.static, []byte(e.key)), ':')
 		b.value(e.value, depth+1)
 	}
 	b.static = append(b.static, '}')
@@ -214,7 +214,7 @@ func (b *builder) text(n *yaml.Node, raw bool) {
 		b.pieces = append(b.pieces, piece{static: b.static, text: t, raw: raw})
 		b.static = nil
 	case !raw:
-		b.static = appendString(b.static, []byte(t.constant))
+		b.static = event.AppendString(b.static, []byte(t.constant))
 	default:
 		if b.static, err = appendJSON(b.static, []byte(t.constant)); err != nil {
 			b.fail(n, "%s: the text is not JSON: %w", jsonTag, err)

@@ -205,7 +205,7 @@ func TestStringsAreThoseOfEncodingJSON(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := appendString(nil, []byte(s)); string(got) != string(want) {
+		if got := event.AppendString(nil, []byte(s)); string(got) != string(want) {
 			t.Fatalf("%q: got %s, want %s", s, got, want)
 		}
 	})
@@ -223,7 +223,7 @@ func TestSoleFieldIsWhatTheTemplateGives(t *testing.T) {
 			alone, executed := "{{ "+field+" }}", "{{ "+field+" }}{{ \"\" }}"
 			sole, err := NewCompiler().text(source{text: alone})
 			require.NoError(t, err)
-			assert.NotNil(t, sole.field, field)
+			assert.NotNil(t, sole.plain, field)
 			want, err := compiled(t, executed)(ev)
 			require.NoError(t, err)
 			got, err := compiled(t, alone)(ev)
@@ -231,10 +231,10 @@ func TestSoleFieldIsWhatTheTemplateGives(t *testing.T) {
 			assert.Equal(t, want, got, field)
 		}
 	}
-	for _, other := range []string{".Count", ".LastTimestamp", ".Series.Count", ".GetName", ".InvolvedObject.Labels.app", ".Related.Name"} {
+	for _, other := range []string{".LastTimestamp", ".Series.Count", ".InvolvedObject.Labels.app", ".Related.Name"} {
 		other, err := NewCompiler().text(source{text: "{{ " + other + " }}"})
 		require.NoError(t, err)
-		assert.Nil(t, other.field)
+		assert.Nil(t, other.plain)
 	}
 }
 

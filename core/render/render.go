@@ -12,8 +12,6 @@
 package render
 
 import (
-	"encoding/json"
-	"fmt"
 	"slices"
 	"sync"
 
@@ -80,7 +78,7 @@ func (c *Compiler) Payload(p sinks.Payload) (func(ev *event.Event) ([]byte, erro
 		c.defaults = true
 		c.mu.Unlock()
 		return func(ev *event.Event) ([]byte, error) {
-			return marshal(dotFor(ev, p.DeDot))
+			return dotFor(ev, p.DeDot).ToJSON(), nil
 		}, nil
 	}
 	program, err := c.layout(p.Layout.Node)
@@ -124,12 +122,4 @@ func dotFor(ev *event.Event, deDot bool) *event.Event {
 	}
 	c := ev.DeDot()
 	return &c
-}
-
-func marshal(ev *event.Event) ([]byte, error) {
-	b, err := json.Marshal(ev)
-	if err != nil {
-		return nil, fmt.Errorf("encode event: %w", err)
-	}
-	return b, nil
 }

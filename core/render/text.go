@@ -3,7 +3,6 @@ package render
 import (
 	"errors"
 	"fmt"
-	"reflect"
 	"strings"
 	"sync"
 	"text/template"
@@ -21,10 +20,10 @@ var errTooLarge = fmt.Errorf("the result is larger than %d MiB", maxOutput>>20)
 const mainTemplate = "main"
 
 // text is one compiled template. One without actions is a constant; one that is
-// only a text field is read without executing anything.
+// plain is appended without executing anything.
 type text struct {
 	constant string
-	field    []int
+	plain    plain
 	tmpl     *template.Template
 	source   source
 	buffers  *sync.Pool
@@ -54,7 +53,7 @@ func (c *Compiler) text(s source) (*text, error) {
 		}
 	}
 	compiled := &text{
-		tmpl: tmpl, source: s, field: soleField(tree),
+		tmpl: tmpl, source: s, plain: plainOf(tree),
 		buffers: &sync.Pool{New: func() any { return new(limited) }},
 	}
 	if _, err := compiled.append(nil, event.Sample()); err != nil {
@@ -78,11 +77,14 @@ func (t *text) tryBare() []error {
 
 // append adds the result for one event to dst. After an error dst is unchanged.
 func (t *text) append(dst []byte, ev *event.Event) ([]byte, error) {
-	switch {
-	case t.isConstant():
+	if t.isConstant() {
 		return append(dst, t.constant...), nil
-	case t.field != nil:
-		return append(dst, reflect.ValueOf(ev).Elem().FieldByIndex(t.field).String()...), nil
+	}
+	if t.plain != nil {
+		if out := t.plain.append(dst, ev); len(out)-len(dst) <= maxOutput {
+			return out, nil
+		}
+		// Executing it says what is wrong.
 	}
 	buf := t.buffers.Get().(*limited)
 	defer t.buffers.Put(buf)
@@ -110,39 +112,4 @@ func (l *limited) reset() {
 		l.b = nil
 	}
 	l.b = l.b[:0]
-}
-
-// soleField recognises {{ .Message }} and its like: the field's index, or nil.
-// Text that has a String method of its own, or is behind a pointer, is not one.
-func soleField(tree *parse.Tree) []int {
-	if tree.Root == nil || len(tree.Root.Nodes) != 1 {
-		return nil
-	}
-	action, ok := tree.Root.Nodes[0].(*parse.ActionNode)
-	if !ok || len(action.Pipe.Decl) > 0 || len(action.Pipe.Cmds) != 1 || len(action.Pipe.Cmds[0].Args) != 1 {
-		return nil
-	}
-	node, ok := action.Pipe.Cmds[0].Args[0].(*parse.FieldNode)
-	if !ok {
-		return nil
-	}
-	var index []int
-	at := eventType
-	for _, name := range node.Ident {
-		if at.Kind() != reflect.Struct {
-			return nil
-		}
-		if _, isMethod := reflect.PointerTo(at).MethodByName(name); isMethod {
-			return nil
-		}
-		field, ok := at.FieldByName(name)
-		if !ok {
-			return nil
-		}
-		index, at = append(index, field.Index...), field.Type
-	}
-	if at.Kind() != reflect.String || reflect.PointerTo(at).NumMethod() > 0 {
-		return nil
-	}
-	return index
 }

@@ -1,17 +1,17 @@
-package render
+package event
 
 import "unicode/utf8"
 
-// appendString appends s as a JSON string exactly as encoding/json writes it:
+// AppendString appends s as a JSON string exactly as encoding/json writes it:
 // safe in HTML, and what is not valid UTF-8 becomes U+FFFD.
-func appendString(dst, s []byte) []byte {
+func AppendString[S ~string | ~[]byte](dst []byte, s S) []byte {
 	const hex = "0123456789abcdef"
 	dst = append(dst, '"')
 	start := 0
 	for i := 0; i < len(s); {
 		c := s[i]
 		if c >= utf8.RuneSelf {
-			r, size := utf8.DecodeRune(s[i:])
+			r, size := decodeRune(s[i:])
 			if r == utf8.RuneError && size == 1 {
 				dst = append(append(dst, s[start:i]...), `\ufffd`...)
 				start = i + size
@@ -49,4 +49,9 @@ func appendString(dst, s []byte) []byte {
 		start = i
 	}
 	return append(append(dst, s[start:]...), '"')
+}
+
+func decodeRune[S ~string | ~[]byte](s S) (rune, int) {
+	// A rune has at most four bytes: no more of the text is converted.
+	return utf8.DecodeRuneInString(string(s[:min(len(s), utf8.UTFMax)]))
 }
