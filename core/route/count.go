@@ -62,7 +62,7 @@ func (c *Counter) Counts() NodeCounts { return c.node(&c.tree.root) }
 func (c *Counter) node(n *node) NodeCounts {
 	counts := NodeCounts{
 		Path: n.path, Entered: c.counts[n.index].Load(),
-		Drop: c.rules(n.drop), Match: c.rules(n.match),
+		Drop: c.rules(n.drop.all), Match: c.rules(n.match.all),
 	}
 	for i := range n.routes {
 		counts.Routes = append(counts.Routes, c.node(&n.routes[i]))

@@ -75,8 +75,8 @@ type explainer struct {
 
 func (e *explainer) route(n *node) Node {
 	trace := Node{Path: n.path, Skipped: len(n.routes)}
-	for i := range n.drop {
-		rule := e.rule(&n.drop[i])
+	for i := range n.drop.all {
+		rule := e.rule(&n.drop.all[i])
 		trace.Drop = append(trace.Drop, rule)
 		if rule.Matched {
 			trace.Dropped = true
@@ -84,12 +84,12 @@ func (e *explainer) route(n *node) Node {
 		}
 	}
 	all := true
-	for i := range n.match {
-		rule := e.rule(&n.match[i])
+	for i := range n.match.all {
+		rule := e.rule(&n.match.all[i])
 		trace.Match = append(trace.Match, rule)
 		all = all && rule.Matched
-		if to := n.match[i].receiver; rule.Matched && to >= 0 {
-			e.rules[to] = append(e.rules[to], n.match[i].path)
+		if to := n.match.all[i].receiver; rule.Matched && to >= 0 {
+			e.rules[to] = append(e.rules[to], n.match.all[i].path)
 		}
 	}
 	if !all {

@@ -26,8 +26,8 @@ type Tree struct {
 type node struct {
 	path   string
 	index  int // of its counter
-	drop   []rule
-	match  []rule
+	drop   rules
+	match  rules
 	routes []node
 }
 
@@ -97,25 +97,17 @@ func (t *Tree) route(ev *event.Event, dst []int, counted tally) []int {
 
 func (n *node) route(ev *event.Event, hits []uint64, counted tally) {
 	counted.add(n.index)
-	for i := range n.drop {
-		if n.drop[i].failed(ev) == nil {
-			counted.add(n.drop[i].index)
-			return
-		}
+	if dropped := n.drop.first(ev); dropped != nil {
+		counted.add(dropped.index)
+		return
 	}
-	all := true
-	for i := range n.match {
-		r := &n.match[i]
-		if r.failed(ev) != nil {
-			all = false
-			continue
-		}
+	matched := n.match.matching(ev, func(r *rule) {
 		counted.add(r.index)
 		if r.receiver >= 0 {
 			hits[r.receiver/64] |= 1 << (r.receiver % 64)
 		}
-	}
-	if !all {
+	})
+	if matched < len(n.match.all) {
 		return
 	}
 	for i := range n.routes {
@@ -161,16 +153,18 @@ type compiler struct {
 
 func (c *compiler) route(path string, r Route) node {
 	n := node{path: path, index: c.counter()}
+	var drop, match []rule
 	for i, rule := range r.Drop {
 		compiled := c.rule(fmt.Sprintf("%s.drop[%d]", path, i), rule)
 		compiled.index = c.counter()
-		n.drop = append(n.drop, compiled)
+		drop = append(drop, compiled)
 	}
 	for i, rule := range r.Match {
 		compiled := c.rule(fmt.Sprintf("%s.match[%d]", path, i), rule)
 		compiled.receiver, compiled.index = c.receiver(rule.Receiver), c.counter()
-		n.match = append(n.match, compiled)
+		match = append(match, compiled)
 	}
+	n.drop, n.match = indexed(drop), indexed(match)
 	for i, sub := range r.Routes {
 		n.routes = append(n.routes, c.route(fmt.Sprintf("%s.routes[%d]", path, i), sub))
 	}
