@@ -48,6 +48,7 @@ func (f *File) Since(ctx context.Context, from state.Cursor) iter.Seq2[Page, err
 		read := f.stream
 		if f.Sorted {
 			w := window{
+				trim:   func(raw []byte) []byte { return raw },
 				scan:   f.scan,
 				decode: func(raw []byte) (*event.Event, error) { return DecodeJSON(raw, f.ClusterName) },
 				memory: f.Memory, pageEvents: f.PageEvents, pageBytes: f.PageBytes,

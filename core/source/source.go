@@ -37,7 +37,7 @@ import (
 type Page struct {
 	Events []*event.Event
 	Next   state.Cursor
-	Bytes  int // of Events as the API server encoded them, 0 if that is not known
+	Bytes  int // of Events in protobuf, 0 if that is not known
 	Notice *Notice
 	Read   string // how it was read: Replay, Windows or Following
 	Why    string // why so
@@ -202,6 +202,7 @@ func (s *Source) since(ctx context.Context, from state.Cursor, yield func(Page) 
 func (s *Source) windows(ctx context.Context, from state.Cursor, marker string, yield func(Page) bool) error {
 	w := window{
 		scan: s.scanCluster,
+		trim: new(trimmer).trim,
 		decode: func(raw []byte) (*event.Event, error) {
 			return decodeProtobuf(raw, s.ClusterName)
 		},

@@ -1,7 +1,6 @@
 package source
 
 import (
-	"bytes"
 	"container/heap"
 	"context"
 	"errors"
@@ -21,10 +20,14 @@ type window struct {
 	// scan offers every event of one snapshot. It returns errSnapshotGone if at
 	// names a snapshot that the server no longer has.
 	scan func(ctx context.Context, at string, offer func(version string, raw []byte) error) (snapshot, error)
-	// decode turns what was offered into an event.
+	// trim is what is held of an event that was offered, good until the next call.
+	trim func(raw []byte) []byte
+	// decode turns what was held into an event.
 	decode func(raw []byte) (*event.Event, error)
 
 	memory, pageEvents, pageBytes int
+
+	scratch []byte
 }
 
 type snapshot struct {
@@ -96,7 +99,7 @@ func (w *window) pass(ctx context.Context, since, pinned string) (*keeper, snaps
 		if err != nil || !newer {
 			return err
 		}
-		return kept.offer(version, raw)
+		return kept.offer(version, w.trim(raw))
 	})
 	if err != nil {
 		return nil, snapshot{}, err
@@ -110,18 +113,14 @@ func (w *window) handOut(kept *keeper, from, next state.Cursor, yield func(Page)
 	items := kept.sorted()
 	for len(items) > 0 {
 		n, size := 0, 0
-		for n < len(items) && n < w.pageEvents && (n == 0 || size+len(items[n].raw) <= w.pageBytes) {
-			size += len(items[n].raw)
+		for n < len(items) && n < w.pageEvents && (n == 0 || size+items[n].size <= w.pageBytes) {
+			size += items[n].size
 			n++
 		}
-		page := Page{Events: make([]*event.Event, 0, n), Next: next, Bytes: size}
-		for i := range items[:n] {
-			ev, err := w.decode(items[i].raw)
-			if err != nil {
-				return fmt.Errorf("decode event at version %s: %w", items[i].version, err)
-			}
-			page.Events = append(page.Events, ev)
-			items[i].raw = nil // handed out: let it go before the next page is decoded
+		page := Page{Next: next, Bytes: size}
+		var err error
+		if page.Events, err = w.unpack(items[:n]); err != nil {
+			return err
 		}
 		if n < len(items) {
 			page.Next.ResourceVersion = items[n-1].version
@@ -141,6 +140,25 @@ func (w *window) handOut(kept *keeper, from, next state.Cursor, yield func(Page)
 		return errStopped
 	}
 	return nil
+}
+
+// unpack decodes what was kept and lets go of it.
+func (w *window) unpack(items []kept) ([]*event.Event, error) {
+	events := make([]*event.Event, len(items))
+	for i := range items {
+		raw, err := items[i].unpack(w.scratch)
+		if err == nil {
+			events[i], err = w.decode(raw)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("decode event at version %s: %w", items[i].version, err)
+		}
+		if items[i].dict != nil {
+			w.scratch = raw
+		}
+		items[i].packed = packed{}
+	}
+	return events, nil
 }
 
 // currentAt is a time by which the last of these versions was not yet old, for a
@@ -166,16 +184,19 @@ type keeper struct {
 	items   byVersion
 	evicted bool
 	lowest  string // lowest version that was turned away, if evicted
+	packer  packer
 }
 
 type kept struct {
+	packed
 	version string
-	raw     []byte
 }
 
-// overhead is what a kept event costs beside its bytes: two headers and the
-// version's own bytes, rounded up.
-const overhead = 96
+func (k kept) bytes() int { return len(k.data) + overhead }
+
+// overhead is what a kept event costs beside its bytes: the struct, the
+// version's own bytes, its part of a dictionary, rounded up.
+const overhead = 112
 
 // offer keeps the event, or turns it or a newer one away. raw is copied.
 func (k *keeper) offer(version string, raw []byte) error {
@@ -187,8 +208,9 @@ func (k *keeper) offer(version string, raw []byte) error {
 			return err
 		}
 	}
-	heap.Push(&k.items, kept{version: version, raw: bytes.Clone(raw)})
-	k.bytes += len(raw) + overhead
+	item := kept{k.packer.pack(raw), version}
+	heap.Push(&k.items, item)
+	k.bytes += item.bytes()
 	// One event is always kept: a budget below its size would else never move on.
 	for k.bytes > k.budget && len(k.items) > 1 {
 		k.turnAway()
@@ -200,11 +222,11 @@ func (k *keeper) offer(version string, raw []byte) error {
 // that is asked for again offers the same event twice.
 func (k *keeper) turnAway() {
 	top := heap.Pop(&k.items).(kept)
-	k.bytes -= len(top.raw) + overhead
+	k.bytes -= top.bytes()
 	k.evicted, k.lowest = true, top.version
 	for len(k.items) > 1 && k.items[0].version == top.version {
 		again := heap.Pop(&k.items).(kept)
-		k.bytes -= len(again.raw) + overhead
+		k.bytes -= again.bytes()
 	}
 }
 
@@ -237,9 +259,7 @@ func (k *keeper) highest() string { return k.items[0].version }
 func (k *keeper) sorted() []kept {
 	items := []kept(k.items)
 	slices.SortFunc(items, func(a, b kept) int { return compare(a.version, b.version) })
-	return slices.CompactFunc(items, func(a, b kept) bool {
-		return a.version == b.version && bytes.Equal(a.raw, b.raw)
-	})
+	return slices.CompactFunc(items, func(a, b kept) bool { return a.version == b.version && a.holdsSame(b.packed) })
 }
 
 // byVersion is a heap with the newest version on top.

@@ -110,6 +110,7 @@ func TestWindow(t *testing.T) {
 		h.change(rapid.IntRange(1, 80).Draw(t, "events"))
 		from := rapid.IntRange(0, h.version).Draw(t, "from")
 		w := window{
+			trim: func(raw []byte) []byte { return raw },
 			scan: h.scan, decode: decodeTest,
 			memory:     rapid.IntRange(1, 4000).Draw(t, "memory"),
 			pageEvents: rapid.IntRange(1, 10).Draw(t, "pageEvents"),
