@@ -21,8 +21,9 @@ unexport KUBECONFIG
 RACE := $(shell if command -v "$$(go env CC)" >/dev/null 2>&1; then echo -race; fi)
 TEST := go test $(RACE) -timeout 30m
 # What builds a release compresses and hashes hundreds of megabytes: under the race detector that is most of all tests' time.
-PACKAGES = $$(go list ./... | grep -v /deploy/dist)
-TEST_DIST := CGO_ENABLED=0 go test -timeout 30m ./deploy/dist/...
+# It allocates by itself, too, so that allocations are counted without it.
+PACKAGES = $$(go list ./... | grep -v -e /deploy/dist -e /core/bench)
+TEST_DIST := CGO_ENABLED=0 go test -timeout 30m ./deploy/dist/... ./core/bench
 # What a binary without the clouds' SDKs says of them.
 TEST_SLIM := CGO_ENABLED=0 go test -timeout 30m -tags slim,$(TAGS) ./entrypoints/app/cluster ./entrypoints/app/configsource ./entrypoints/app/secrets
 
@@ -74,6 +75,15 @@ live: controlplane ## the same suites at full length: LIVE=1 for CI, LIVE=all fo
 .PHONY: soak
 soak: controlplane ## 20 minutes of simulated life of `packetboat watch`, with faults; SOAK=2m SOAK_SEED=N
 	SOAK=$(or $(SOAK),20m) go test $(RACE) -timeout 60m -count 1 -v -run TestSoak ./entrypoints/soak
+
+.PHONY: bench
+bench: build controlplane ## what reading EVENTS=100000 takes, beside a bare client-go reader; ROUNDS=3
+	go test -run '^$$' -bench . ./core/bench ./core/source
+	go run ./deploy/bench/cmd/bench -events $(or $(EVENTS),100000) -rounds $(or $(ROUNDS),3) -json bin/bench.json
+
+.PHONY: bench-record
+bench-record: build controlplane ## the same, and writes the tables in the documentation anew
+	go run ./deploy/bench/cmd/bench -events $(or $(EVENTS),100000) -rounds $(or $(ROUNDS),3) -record
 
 .PHONY: lint
 lint: $(GOLANGCI_LINT) ## vet, static analysis, formatting and the import rule
