@@ -2,13 +2,13 @@ package httppost
 
 import (
 	"bytes"
-	"compress/gzip"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 
+	"github.com/klauspost/compress/gzip"
 	"golang.org/x/net/http/httpguts"
 )
 
