@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -107,7 +108,7 @@ func changed(t *testing.T, line string, change func(report map[string]any)) stri
 // local gives a local value of a module, as JSON, for a configuration.
 func (w workspace) local(t *testing.T, module, name, config string, variables ...string) string {
 	t.Helper()
-	w.variables = append(variables, "TF_VAR_config="+config, `TF_VAR_package={s3_bucket = "builds", s3_key = "x.zip"}`, "TF_VAR_bucket_name=packetboat", "TF_VAR_project=acme", "TF_VAR_region=europe-west1")
+	w.variables = slices.Concat(variables, []string{"TF_VAR_config=" + config, `TF_VAR_package={s3_bucket = "builds", s3_key = "x.zip"}`, "TF_VAR_bucket_name=packetboat", "TF_VAR_project=acme", "TF_VAR_region=europe-west1"})
 	out := strings.TrimSpace(w.initialised(t, module).run(t, module, "jsonencode(local."+name+")\n", "console"))
 	var text string
 	require.NoError(t, json.Unmarshal([]byte(out[strings.LastIndex(out, "\n")+1:]), &text), out)

@@ -57,7 +57,7 @@ func Benchmark(b *testing.B) {
 }
 
 // More allocations than last time are more work for every event of everybody.
-// What is meant goes into budget.json: UPDATE=1 go test ./core/bench
+// UPDATE=1 go test ./core/bench writes what is meant into budget.json.
 func TestAllocationsAreWithinTheBudget(t *testing.T) {
 	if raceDetector {
 		t.Skip("the race detector allocates")

@@ -135,7 +135,7 @@ func (w *writer) metadata(m *metav1.ObjectMeta) {
 	w.text("name", m.Name)
 	w.text("generateName", m.GenerateName)
 	w.text("namespace", m.Namespace)
-	w.text("selfLink", m.SelfLink)
+	w.text("selfLink", m.SelfLink) //nolint:staticcheck // an old server may set it, and then encoding/json writes it
 	w.text("uid", string(m.UID))
 	w.text("resourceVersion", m.ResourceVersion)
 	w.number("generation", m.Generation)

@@ -14,7 +14,7 @@ import (
 // What is held is what was sent, but for managedFields.
 func TestTrimLeavesOutManagedFieldsOnly(t *testing.T) {
 	fill := randfill.NewWithSeed(1).NilChance(.3).NumElements(0, 4).Funcs(
-		func(f *metav1.FieldsV1, c randfill.Continue) { f.Raw = []byte(`{"f:count":{}}`) },
+		func(f *metav1.FieldsV1, c randfill.Continue) { f.SetRawString(`{"f:count":{}}`) },
 	)
 	var tr trimmer
 	for range 500 {
