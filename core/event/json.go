@@ -61,11 +61,16 @@ func (e *Event) appendJSON(dst []byte) []byte {
 // writer writes objects; a key is left out as its json tag says.
 type writer struct{ b []byte }
 
+// key writes one of our own words, which need no escaping.
 func (w *writer) key(name string) {
+	w.comma()
+	w.b = append(append(append(w.b, '"'), name...), '"', ':')
+}
+
+func (w *writer) comma() {
 	if w.b[len(w.b)-1] != '{' {
 		w.b = append(w.b, ',')
 	}
-	w.b = append(append(append(w.b, '"'), name...), '"', ':')
 }
 
 func (w *writer) object(key string) {
@@ -116,18 +121,11 @@ func (w *writer) texts(key string, values map[string]string) {
 	names := slices.AppendSeq(few[:0], maps.Keys(values))
 	slices.Sort(names)
 	for _, name := range names {
-		w.name(name)
+		w.comma()
+		w.b = append(AppendString(w.b, name), ':')
 		w.b = AppendString(w.b, values[name])
 	}
 	w.end()
-}
-
-// name is a key that is no word of ours.
-func (w *writer) name(name string) {
-	if w.b[len(w.b)-1] != '{' {
-		w.b = append(w.b, ',')
-	}
-	w.b = append(AppendString(w.b, name), ':')
 }
 
 func (w *writer) metadata(m *metav1.ObjectMeta) {

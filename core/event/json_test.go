@@ -46,11 +46,3 @@ func TestToJSONOfAnEventWithManagedFields(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, string(want), string(ev.ToJSON()))
 }
-
-func BenchmarkToJSON(b *testing.B) {
-	ev := Sample()
-	b.ReportAllocs()
-	for b.Loop() {
-		ev.ToJSON()
-	}
-}

@@ -237,36 +237,3 @@ func TestSoleFieldIsWhatTheTemplateGives(t *testing.T) {
 		assert.Nil(t, other.plain)
 	}
 }
-
-func BenchmarkLayout10Fields(b *testing.B) {
-	render := payload(b, `message: "{{ .Message }}"
-reason: "{{ .Reason }}"
-type: "{{ .Type }}"
-count: !json "{{ .Count }}"
-kind: "{{ .InvolvedObject.Kind }}"
-name: "{{ .InvolvedObject.Name }}"
-namespace: "{{ .Namespace }}"
-component: "{{ .Source.Component }}"
-createdAt: "{{ .GetTimestampISO8601 }}"
-cluster: production
-`)
-	ev := event.Sample()
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := render(ev); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
-
-func BenchmarkDefaultPayload(b *testing.B) {
-	render, err := NewCompiler().Payload(sinks.Payload{})
-	require.NoError(b, err)
-	ev := event.Sample()
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := render(ev); err != nil {
-			b.Fatal(err)
-		}
-	}
-}

@@ -52,9 +52,14 @@ func compilePattern(text string) (*matcher, error) {
 			return nil, badPattern(text, err)
 		}
 	}
+	parsed, err := syntax.Parse(expression, syntax.Perl)
+	if err != nil {
+		return nil, badPattern(text, err)
+	}
+	parts := flat(parsed.Simplify())
 	m := &matcher{pattern: text, glob: expression != text}
-	if !m.simplify(expression) {
-		m.re, m.required = re, required(expression)
+	if !m.simplify(parts) {
+		m.re, m.required = re, required(parts)
 	}
 	return m, nil
 }
@@ -87,12 +92,7 @@ func globExpression(text string) string {
 // simplify reports whether the expression could be expressed without one. It
 // only decides whether there is a match, so that what may be empty at either
 // end of an unanchored expression is irrelevant.
-func (m *matcher) simplify(expression string) bool {
-	parsed, err := syntax.Parse(expression, syntax.Perl)
-	if err != nil {
-		return false
-	}
-	parts := flat(parsed.Simplify())
+func (m *matcher) simplify(parts []*syntax.Regexp) bool {
 	if len(parts) >= 3 && parts[0].Op == syntax.OpBeginText && parts[len(parts)-1].Op == syntax.OpEndText {
 		inner := parts[1 : len(parts)-1]
 		if first, last := inner[0], inner[len(inner)-1]; len(inner) == 3 && isAnything(first) && isAnything(last) {
@@ -168,12 +168,8 @@ func words(parts []*syntax.Regexp) []string {
 
 // required is the longest text that an expression cannot do without, "" if it has
 // none. To look for it is ten times as fast as the expression.
-func required(expression string) (longest string) {
-	parsed, err := syntax.Parse(expression, syntax.Perl)
-	if err != nil {
-		return ""
-	}
-	for _, part := range flat(parsed.Simplify()) {
+func required(parts []*syntax.Regexp) (longest string) {
+	for _, part := range parts {
 		if part.Op != syntax.OpLiteral {
 			continue
 		}

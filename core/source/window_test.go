@@ -200,6 +200,22 @@ func TestMalformedVersionIsAnError(t *testing.T) {
 	require.ErrorContains(t, err, "not well formed")
 }
 
+// What is turned away gives its room to what is kept: else there were a list for
+// every few events.
+func TestKeeperUsesItsBudget(t *testing.T) {
+	k := &keeper{budget: 20_000}
+	for i := range 1000 {
+		require.NoError(t, k.offer(fmt.Sprint(1+(i*7919)%1000), make([]byte, 100)))
+	}
+	held := 0
+	for _, item := range k.items {
+		held += item.bytes()
+	}
+	assert.Equal(t, held, k.bytes)
+	assert.LessOrEqual(t, held, k.budget)
+	assert.Greater(t, held, k.budget-2*(100+overhead))
+}
+
 func BenchmarkKeeper(b *testing.B) {
 	body := make([]byte, 700)
 	for b.Loop() {
