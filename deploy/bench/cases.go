@@ -53,12 +53,12 @@ const toFile = `file:
 // backlog are the cases that read all events.
 func (s *Suite) backlog() []*Case {
 	list := func(name string, args ...string) *Case {
-		return &Case{Name: name, Events: s.written, command: func(ctx context.Context) (*exec.Cmd, error) {
-			return s.reader(ctx, append(args, "-want", strconv.Itoa(s.written))...), nil
+		return &Case{Name: name, Events: s.Events, command: func(ctx context.Context) (*exec.Cmd, error) {
+			return s.reader(ctx, append(args, "-want", strconv.Itoa(s.Events))...), nil
 		}}
 	}
 	run := func(name, source, receiver string, check func() error) *Case {
-		return &Case{Name: name, Beside: bare, Events: s.written, check: check, command: func(ctx context.Context) (*exec.Cmd, error) {
+		return &Case{Name: name, Beside: bare, Events: s.Events, check: check, command: func(ctx context.Context) (*exec.Cmd, error) {
 			s.bulk.reset()
 			if err := s.remove(checkpoint, output); err != nil {
 				return nil, err
@@ -66,7 +66,7 @@ func (s *Suite) backlog() []*Case {
 			return s.packetboat(ctx, "run", fmt.Sprintf(config, source, receiver))
 		}}
 	}
-	inFile := func() error { return s.lines(s.written) }
+	inFile := func() error { return s.lines(s.Events) }
 	toBulk := fmt.Sprintf("elasticsearch: {hosts: [%q], index: events}", s.bulk.URL)
 	bulkLayout := fmt.Sprintf("elasticsearch:\n      hosts: [%q]\n      index: events%s", s.bulk.URL, layout)
 	return []*Case{
@@ -75,8 +75,8 @@ func (s *Suite) backlog() []*Case {
 		list("bare client-go, JSON in pages of 500", "-chunk", "500", "-json"),
 		run("packetboat, layout of 10 fields to a file", "", toFile+layout, inFile),
 		run("packetboat, default JSON to a file", "", toFile, inFile),
-		run("packetboat, layout of 10 fields to a bulk API", "", bulkLayout, func() error { return s.bulk.received(s.written) }),
-		run("packetboat, default JSON to a bulk API", "", toBulk, func() error { return s.bulk.received(s.written) }),
+		run("packetboat, layout of 10 fields to a bulk API", "", bulkLayout, func() error { return s.bulk.received(s.Events) }),
+		run("packetboat, default JSON to a bulk API", "", toBulk, func() error { return s.bulk.received(s.Events) }),
 		run("packetboat, memory: 8MiB, layout to a file", ", memory: 8MiB", toFile+layout, inFile),
 	}
 }
@@ -96,7 +96,8 @@ func (s *Suite) scheduled(ctx context.Context) ([]*Case, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.version, err = s.head(ctx); err != nil {
+	version, err := s.head(ctx)
+	if err != nil {
 		return nil, err
 	}
 	if err := s.write(ctx, New); err != nil {
@@ -112,7 +113,7 @@ func (s *Suite) scheduled(ctx context.Context) ([]*Case, error) {
 		return s.packetboat(ctx, "run", cfg)
 	}
 	watch := func(ctx context.Context) (*exec.Cmd, error) {
-		return s.reader(ctx, "-since", s.version, "-want", strconv.Itoa(New)), nil
+		return s.reader(ctx, "-since", version, "-want", strconv.Itoa(New)), nil
 	}
 	return []*Case{
 		{Name: bareWatch, Events: New, command: watch},
